@@ -1,0 +1,286 @@
+"""The case folder: where the stages meet.
+
+::
+
+    <case>/order.yaml              who asked for what
+    <case>/01_scan/ … 07_…/        products of a stage, with parameters.yaml,
+                                   notebook.ipynb and result.json
+    <case>/03_design.r2/           the stage again: a new revision, nothing overwritten
+    <case>/evidence/               signatures over all of it, and notebooks that failed
+    <case>/.staging/               a stage while it runs; renamed when it is whole
+"""
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from labkit.errors import CaseError
+from labkit.files import storage_errors, write_whole
+
+STAGES = (
+    "01_scan",
+    "02_segmentation",
+    "03_design",
+    "04_slicing",
+    "05_printing",
+    "06_inspection",
+    "07_traceability",
+)
+"""The stages in order: the name of the notebook, of the folder and, without its
+number, of the room in the package."""
+
+Verdict = Literal["pass", "action", "fail", "not done"]
+"""AAPM-style levels: *action* is worth a look and a note, *fail* is beyond tolerance."""
+
+RESULT_SCHEMA = "labkit/result/1"
+
+
+def now() -> str:
+    """This moment in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Order(BaseModel):
+    """Who asked for what.  Holds a patient *code*, never a name or a number.
+
+    The fields follow what an order of patient-matched parts names (ISO/ASTM 52901:
+    file, tolerance, confidentiality are settled by the kit) and what the statement
+    of EU MDR Annex XIII repeats: prescriber, prescription, patient code.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="case code")
+    patient_code: str = Field(min_length=1, description="the patient's code, not the name")
+    anatomy: str = Field(min_length=1, description="what is to be made visible or fitted")
+    laterality: Literal["left", "right", "none"]
+    device: Literal["anatomical model"] = "anatomical model"
+    requested_by: str = Field(min_length=1, description="role or code of the prescriber")
+    prescription: str = Field(default="", description="the design characteristics asked for")
+    intended_use: str = "not for diagnostic use / not for implantation"
+    practice: bool = Field(default=False, description="an exercise: no patient behind it")
+
+
+class Check(BaseModel):
+    """One measured value against its limit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    value: float | str | None
+    unit: str = ""
+    limit: str = ""
+    verdict: Verdict
+
+
+class Result(BaseModel):
+    """What a stage found: the content of ``result.json``."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+
+    schema_name: str = Field(default=RESULT_SCHEMA, alias="schema")
+    case: str
+    stage: str
+    revision: int
+    started: str
+    finished: str
+    operator: str
+    mode: Literal["interactive", "replay"]
+    verdict: Verdict
+    checks: list[Check]
+    metrics: dict[str, float]
+    details: dict[str, Any] = Field(default_factory=dict, description="words and tables")
+    warnings: list[str]
+    tools: dict[str, str]
+    parameters: dict[str, Any]
+    notebook: dict[str, str]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+class Case:
+    """A case folder that exists.
+
+    Parameters
+    ----------
+    root : the folder; must hold ``order.yaml``.
+
+    Raises
+    ------
+    CaseError
+        No such folder, no order in it, or an order that is not one.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.order = read_order(self.root / "order.yaml")
+
+    @classmethod
+    def create(cls, root: str | Path, order: Order) -> "Case":
+        """A new case folder with its order in it.
+
+        Raises
+        ------
+        CaseError
+            The folder is there already and holds something.
+        """
+        folder = Path(root).expanduser().absolute()
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise CaseError(
+                f"{folder.name} is there already and is not empty",
+                expected="a new name for a new case",
+                where=str(folder.parent),
+                fix="choose another folder, or continue this one with `labkit run`",
+            )
+        text = yaml.safe_dump(order.model_dump(), sort_keys=False, allow_unicode=True)
+        write_whole(folder / "order.yaml", text)
+        return cls(folder)
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of signatures; outside what they sign."""
+        return self.root / "evidence"
+
+    def revisions(self, stage: str) -> list[Path]:
+        """The finished folders of a stage, oldest first."""
+        _known(stage)
+        pattern = re.compile(re.escape(stage) + r"(?:\.r([2-9]|[1-9]\d+))?")
+        numbered = [
+            (int(match[1] or 1), path)
+            for path in self.root.iterdir()
+            if path.is_dir() and (match := pattern.fullmatch(path.name))
+        ]
+        return [path for _, path in sorted(numbered)]
+
+    def current(self, stage: str) -> Path | None:
+        """The newest finished folder of a stage, or None if it was never done."""
+        folders = self.revisions(stage)
+        return folders[-1] if folders else None
+
+    def product(self, stage: str, name: str) -> Path:
+        """A product of the newest revision of a stage.
+
+        Raises
+        ------
+        CaseError
+            The stage was not done, or left no such product.
+        """
+        folder = self.current(stage)
+        if folder is None:
+            raise CaseError(
+                f"stage {stage} has not been done",
+                expected=f"its product {name}",
+                where=str(self.root),
+                fix=f"run `labkit run {self.root.name} {stage}` first",
+            )
+        if not (folder / name).is_file():
+            raise CaseError(
+                f"{folder.name} holds no {name}",
+                expected=f"{name}, which stage {stage} writes",
+                where=str(folder),
+                fix=f"run stage {stage} again",
+            )
+        return folder / name
+
+    def result(self, stage: str) -> Result | None:
+        """What the newest revision of a stage found, or None if it was never done."""
+        folder = self.current(stage)
+        return None if folder is None else read_result(folder)
+
+    def next_folder(self, stage: str) -> tuple[Path, int]:
+        """Where the next revision of a stage goes, and its number (1, 2, …)."""
+        folders = self.revisions(stage)
+        if not folders:
+            return self.root / stage, 1
+        _, _, last = folders[-1].name.partition(".r")
+        revision = int(last or 1) + 1
+        return self.root / f"{stage}.r{revision}", revision
+
+    def stage_in_work(self, stage: str) -> Path:
+        """An empty folder for a stage to work in; left-overs of a dead run go first."""
+        _known(stage)
+        folder = self.root / ".staging" / stage
+        with storage_errors(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+            folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, in_work: Path, stage: str) -> Path:
+        """Give a finished stage its place, in one step."""
+        folder, _ = self.next_folder(stage)
+        with storage_errors(folder):
+            in_work.rename(folder)
+            self.clear_staging()
+        return folder
+
+    def clear_staging(self) -> None:
+        """Remove the working folder and whatever a dead run left in it."""
+        shutil.rmtree(self.root / ".staging", ignore_errors=True)
+
+
+def _known(stage: str) -> None:
+    if stage not in STAGES:
+        raise ValueError(f"unknown stage {stage!r}; one of {', '.join(STAGES)}")
+
+
+def read_order(path: Path) -> Order:
+    """The order in a YAML file.
+
+    Raises
+    ------
+    CaseError
+        No such file, not YAML, or a field that is missing, unknown or out of range.
+    """
+    if not path.is_file():
+        raise CaseError(
+            f"no {path.name} here",
+            expected="a case folder, made by `labkit new CASE --order FILE`",
+            where=str(path.parent),
+            fix="make the case first, or name the right folder",
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Order.model_validate(content)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CaseError(
+            f"{path.name} cannot be read as YAML",
+            expected="lines of the form `name: value`",
+            where=str(path.parent),
+            fix="correct it after the example in the README",
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise CaseError(
+            f"the order's field {field}: {first['msg']}",
+            expected="the fields " + ", ".join(Order.model_fields),
+            where=str(path),
+            fix="correct the order and run again",
+        ) from error
+
+
+def read_result(folder: Path) -> Result:
+    """The ``result.json`` of a finished stage.
+
+    Raises
+    ------
+    CaseError
+        It is missing or is not a result.
+    """
+    path = folder / "result.json"
+    try:
+        return Result.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise CaseError(
+            f"{folder.name} holds no readable result.json",
+            expected="the record that every finished stage leaves",
+            where=str(folder),
+            fix="run the stage again",
+        ) from error

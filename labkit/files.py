@@ -1,0 +1,93 @@
+"""Files that are there whole or not at all, and their hashes."""
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labkit.errors import EvidenceError, StorageError
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 lower-case hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hashes_below(folder: Path, *, relative_to: Path) -> dict[str, str]:
+    """``{posix path: sha256}`` of every file below ``folder``, in sorted order.
+
+    Raises
+    ------
+    EvidenceError
+        A symbolic link: it would lead the hash to something outside the case.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(relative_to).as_posix()
+        if path.is_symlink():
+            raise EvidenceError(
+                f"a symbolic link, {name}",
+                expected="plain files in the folders of a case",
+                where=str(relative_to),
+                fix="put the file itself there, or remove the link",
+            )
+        if path.is_file():
+            found[name] = sha256_of(path)
+    return found
+
+
+@contextmanager
+def storage_errors(where: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into a `StorageError` about ``where``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageError(
+                "the disk is full",
+                expected=f"room to write {where.name}",
+                where=str(where.parent),
+                fix="free some space and run again: nothing half-written was kept",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                f"the place cannot be written ({os.strerror(error.errno)})",
+                expected="a folder of yours",
+                where=str(where),
+                fix="choose another folder, or change its permissions",
+            ) from error
+        raise
+
+
+@contextmanager
+def written_whole(path: Path, *, mode: int | None = None) -> Iterator[Path]:
+    """A temporary path beside ``path``; it takes the place of ``path`` only on success.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or the place cannot be written; ``path`` is as it was.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            temporary.chmod(0o644 if mode is None else mode)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one."""
+    with written_whole(path, mode=mode) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)

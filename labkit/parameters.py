@@ -1,0 +1,288 @@
+"""What a person may decide in each stage: one frozen model per stage.
+
+From these declarations come the validation, the notebook's parameters cell (a
+test compares them), the widgets' bounds and the help tables.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from labkit.errors import ParameterError
+
+Structure = Literal["bone", "soft tissue", "skin"]
+
+
+class StageParameters(BaseModel):
+    """What every stage takes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    stage: ClassVar[str]
+
+    case_dir: str = Field(default="", description="the case folder")
+    operator: str = Field(default="", description="who runs the stage; empty: the login name")
+
+
+class Scan(StageParameters):
+    """Which images become the volume."""
+
+    stage: ClassVar[str] = "01_scan"
+
+    source: str = Field(
+        default="", description="folder of DICOM files; empty: the one `labkit run --source` names"
+    )
+    series: str = Field(
+        default="", description="key of the series in the table; empty: the one proposed"
+    )
+    slice_thickness_limit_mm: float = Field(
+        default=1.25,
+        ge=0.1,
+        le=5.0,
+        description="thicker slices are imported with a warning",
+        json_schema_extra={"unit": "mm"},
+    )
+
+
+class Segmentation(StageParameters):
+    """What of the volume becomes a surface."""
+
+    stage: ClassVar[str] = "02_segmentation"
+
+    structure: Structure = Field(
+        default="bone", description="what to take; sets the window that the threshold must lie in"
+    )
+    threshold_hu: int = Field(
+        default=300,
+        ge=-1000,
+        le=3000,
+        description="grey value of the surface; lower takes thin bone, higher leaves noise out",
+        json_schema_extra={"unit": "HU"},
+    )
+    components: int = Field(
+        default=1, ge=1, le=20, description="how many of the largest connected pieces are kept"
+    )
+    fill_holes_mm3: float = Field(
+        default=500.0,
+        ge=0.0,
+        le=1e6,
+        description="enclosed cavities up to this size are filled",
+        json_schema_extra={"unit": "mm3"},
+    )
+    decimation_bound_mm: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=0.5,
+        description="how far the lighter surface may lie from the full one; 0 keeps all triangles",
+        json_schema_extra={"unit": "mm"},
+    )
+
+
+class Design(StageParameters):
+    """How the surface becomes a part."""
+
+    stage: ClassVar[str] = "03_design"
+
+    device: Literal["anatomical model"] = Field(
+        default="anatomical model", description="the family of part"
+    )
+    keep_from_mm: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=2000.0,
+        description="the part begins this far above the lowest point of the surface (patient S)",
+        json_schema_extra={"unit": "mm"},
+    )
+    keep_length_mm: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=2000.0,
+        description="length kept from there; 0 keeps all",
+        json_schema_extra={"unit": "mm"},
+    )
+    base: Literal["plate", "none"] = Field(
+        default="plate", description="a plate with landing blocks and the case code under the part"
+    )
+    scale: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=3.0,
+        description="1 is life size; anything else is warned of",
+    )
+
+
+class Slicing(StageParameters):
+    """How the part becomes G-code."""
+
+    stage: ClassVar[str] = "04_slicing"
+
+    printer: str = Field(default="practice", description="name of the printer's profile")
+    material: str = Field(default="PLA", description="name of the material's profile")
+    layer_height_mm: float = Field(
+        default=0.3,
+        ge=0.05,
+        le=0.6,
+        description="finer follows the shape, coarser is quicker",
+        json_schema_extra={"unit": "mm"},
+    )
+    infill_percent: int = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="how full the inside is",
+        json_schema_extra={"unit": "%"},
+    )
+    supports: bool = Field(default=False, description="print supports under overhangs")
+
+
+class Printing(StageParameters):
+    """Where the G-code is printed, and on whose word."""
+
+    stage: ClassVar[str] = "05_printing"
+
+    printer: str = Field(
+        default="practice",
+        description="name of a printer; practice: nothing real prints",
+    )
+    attempt: int = Field(
+        default=1, ge=1, le=99, description="raise it to print again, after a person has looked"
+    )
+    approved_sha256: str = Field(
+        default="", description="hash of the G-code that a person approved; not needed for practice"
+    )
+    approved_by: str = Field(default="", description="who approved it; not needed for practice")
+    silence_limit_s: float = Field(
+        default=60.0,
+        ge=5.0,
+        le=600.0,
+        description="alarm when the print has not moved on for so long",
+        json_schema_extra={"unit": "s"},
+    )
+
+
+class Inspection(StageParameters):
+    """How far the part may be off."""
+
+    stage: ClassVar[str] = "06_inspection"
+
+    measurements_csv: str = Field(
+        default="",
+        description="the filled table; empty: virtual calipers, for practice prints only",
+    )
+    tolerance_mm: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=2.0,
+        description="a dimension further off fails (1 mm: Ravi 2022, PMC9156585)",
+        json_schema_extra={"unit": "mm"},
+    )
+    action_mm: float = Field(
+        default=0.5,
+        ge=0.05,
+        le=2.0,
+        description="a dimension further off is reported",
+        json_schema_extra={"unit": "mm"},
+    )
+
+
+class Traceability(StageParameters):
+    """What the record says of the whole."""
+
+    stage: ClassVar[str] = "07_traceability"
+
+    procedure: str = Field(default="practice", description="the procedure that was followed")
+    remarks: str = Field(default="", description="a note for the record")
+
+
+MODELS: dict[str, type[StageParameters]] = {
+    model.stage: model
+    for model in (Scan, Segmentation, Design, Slicing, Printing, Inspection, Traceability)
+}
+"""The model of each stage, by the stage's name."""
+
+
+def validated(stage: str, values: Mapping[str, object]) -> StageParameters:
+    """The parameters of a stage, from plain values.
+
+    Raises
+    ------
+    ParameterError
+        A name that the stage does not know, or a value out of range: named, with
+        the nearest that would do.
+    """
+    model = MODELS[stage]
+    for name in values:
+        if name not in model.model_fields:
+            raise ParameterError(
+                f"{stage} has no parameter {name!r}",
+                expected="one of " + ", ".join(model.model_fields),
+                where=stage,
+                fix=_nearest_name(name, list(model.model_fields)),
+            )
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        field = model.model_fields[name]
+        raise ParameterError(
+            f"{name} = {values[name]!r}",
+            expected=_allowed(field),
+            where=stage,
+            fix=_nearest_value(name, field, values[name]),
+        ) from error
+
+
+def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    """The lowest and highest value a field allows; None where it is open."""
+    low = next((rule.ge for rule in field.metadata if hasattr(rule, "ge")), None)
+    high = next((rule.le for rule in field.metadata if hasattr(rule, "le")), None)
+    return low, high
+
+
+def unit(field: FieldInfo) -> str:
+    """The unit of a field, or an empty string."""
+    extra = field.json_schema_extra
+    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """What a field of fixed words allows; empty for any other field."""
+    return tuple(str(word) for word in get_args(field.annotation))
+
+
+def _allowed(field: FieldInfo) -> str:
+    if words := choices(field):
+        return "one of " + ", ".join(words)
+    low, high = bounds(field)
+    kinds: dict[object, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+    kind = kinds.get(field.annotation, "text")
+    if low is None or high is None:
+        return kind
+    return f"{kind} from {low:g} to {high:g} {unit(field)}".rstrip()
+
+
+def _nearest_name(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"the nearest name is {close[0]}" if close else "leave it out"
+
+
+def _nearest_value(name: str, field: FieldInfo, value: Any) -> str:
+    if words := choices(field):
+        close = difflib.get_close_matches(str(value), words, n=1, cutoff=0.0)
+        return f"the nearest valid value is {name} = {close[0]!r}"
+    low, high = bounds(field)
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and low is not None
+        and high is not None
+    ):
+        nearest = min(max(value, low), high)
+        if field.annotation is int:
+            nearest = round(nearest)
+        return f"the nearest valid value is {name} = {nearest:g}"
+    return f"the default is {name} = {field.default!r}"
