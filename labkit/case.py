@@ -10,6 +10,7 @@
     <case>/.staging/               a stage while it runs; renamed when it is whole
 """
 
+import contextlib
 import json
 import re
 import shutil
@@ -217,12 +218,14 @@ class Case:
         folder, _ = self.next_folder(stage)
         with storage_errors(folder):
             in_work.rename(folder)
-            self.clear_staging()
+        self.discard(in_work)
         return folder
 
-    def clear_staging(self) -> None:
-        """Remove the working folder and whatever a dead run left in it."""
-        shutil.rmtree(self.root / ".staging", ignore_errors=True)
+    def discard(self, in_work: Path) -> None:
+        """Remove a folder that a stage worked in."""
+        shutil.rmtree(in_work, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            in_work.parent.rmdir()
 
 
 def _known(stage: str) -> None:

@@ -17,6 +17,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def content_digest(path: Path) -> str:
+    """SHA-256 over the sorted SHA-256 of a file, or of every file below a folder.
+
+    The same for any copy of the content, whatever its files are called.
+    """
+    files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
+    return hashlib.sha256("\n".join(sorted(map(sha256_of, files))).encode()).hexdigest()
+
+
 def hashes_below(folder: Path, *, relative_to: Path) -> dict[str, str]:
     """``{posix path: sha256}`` of every file below ``folder``, in sorted order.
 

@@ -23,8 +23,19 @@ class StageParameters(BaseModel):
 
     stage: ClassVar[str]
 
-    case_dir: str = Field(default="", description="the case folder")
+    case_dir: str = Field(
+        default="", description="the case folder", json_schema_extra={"path": True}
+    )
     operator: str = Field(default="", description="who runs the stage; empty: the login name")
+
+    def decided(self) -> dict[str, Any]:
+        """The decisions, as a record keeps them.
+
+        Without the paths: they differ between machines, and a folder may be named
+        after a patient.
+        """
+        paths = {name for name, field in type(self).model_fields.items() if is_path(field)}
+        return self.model_dump(exclude=paths)
 
 
 class Scan(StageParameters):
@@ -33,7 +44,9 @@ class Scan(StageParameters):
     stage: ClassVar[str] = "01_scan"
 
     source: str = Field(
-        default="", description="folder of DICOM files; empty: the one `labkit run --source` names"
+        default="",
+        description="folder of DICOM files; empty: the one `labkit run --source` names",
+        json_schema_extra={"path": True},
     )
     series: str = Field(
         default="", description="key of the series in the table; empty: the one proposed"
@@ -59,7 +72,7 @@ class Segmentation(StageParameters):
         default=300,
         ge=-1000,
         le=3000,
-        description="grey value of the surface; lower takes thin bone, higher leaves noise out",
+        description="grey value of the surface; lower takes thin bone too",
         json_schema_extra={"unit": "HU"},
     )
     components: int = Field(
@@ -73,10 +86,10 @@ class Segmentation(StageParameters):
         json_schema_extra={"unit": "mm3"},
     )
     decimation_bound_mm: float = Field(
-        default=0.05,
+        default=0.1,
         ge=0.0,
         le=0.5,
-        description="how far the lighter surface may lie from the full one; 0 keeps all triangles",
+        description="how far the lighter surface may lie from the full one",
         json_schema_extra={"unit": "mm"},
     )
 
@@ -93,7 +106,7 @@ class Design(StageParameters):
         default=0.0,
         ge=0.0,
         le=2000.0,
-        description="the part begins this far above the lowest point of the surface (patient S)",
+        description="the part begins so far above the surface's lowest point",
         json_schema_extra={"unit": "mm"},
     )
     keep_length_mm: float = Field(
@@ -171,6 +184,7 @@ class Inspection(StageParameters):
     measurements_csv: str = Field(
         default="",
         description="the filled table; empty: virtual calipers, for practice prints only",
+        json_schema_extra={"path": True},
     )
     tolerance_mm: float = Field(
         default=1.0,
@@ -247,6 +261,12 @@ def unit(field: FieldInfo) -> str:
     """The unit of a field, or an empty string."""
     extra = field.json_schema_extra
     return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+
+
+def is_path(field: FieldInfo) -> bool:
+    """Whether a field names a place on this machine."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("path"))
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:

@@ -2,15 +2,22 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from labkit.errors import ToolError, ToolMissingError
+
+_started: dict[int, subprocess.Popen[bytes]] = {}
+"""What `start` started and this process still has to collect, by process id."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,83 @@ def run(
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def run_watched(
+    command: Sequence[str | Path],
+    each_line: Callable[[str], None],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    timeout_s: float,
+) -> Finished:
+    """Run a program to its end; every line it prints goes to ``each_line`` at once.
+
+    What it prints as errors comes in the same stream.  It is killed, with all that
+    it started, when the time is over and when ``each_line`` or the caller is
+    interrupted.
+
+    Raises
+    ------
+    ToolMissingError
+        There is no such program.
+    ToolError
+        It did not end within ``timeout_s``; it was killed.
+    """
+    words = [str(word) for word in command]
+    try:
+        child = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise ToolMissingError(
+            f"no program {words[0]}",
+            expected="it to be installed",
+            fix="run `labkit doctor`: it names what is missing and how to get it",
+        ) from error
+    late = threading.Event()
+
+    def end() -> None:
+        with suppress(ProcessLookupError):
+            if os.name == "posix":
+                os.killpg(child.pid, signal.SIGKILL)
+            else:
+                child.kill()
+
+    def end_late() -> None:
+        late.set()
+        end()
+
+    clock = threading.Timer(timeout_s, end_late)
+    clock.start()
+    said: list[str] = []
+    try:
+        with child:
+            try:
+                for line in child.stdout or ():
+                    said.append(line)
+                    each_line(line.rstrip())
+            except BaseException:
+                end()
+                raise
+    finally:
+        clock.cancel()
+    if late.is_set():
+        raise ToolError(
+            f"{Path(words[0]).name} had not ended after {timeout_s:g} s and was stopped",
+            expected="an end within that time",
+            fix="try with a smaller input, or look at what it printed in the log",
+        )
+    return Finished(child.returncode, "".join(said), "")
+
+
 def start(
     command: Sequence[str | Path], *, log: Path, environment: Mapping[str, str] | None = None
 ) -> int:
@@ -107,7 +191,41 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _started[child.pid] = child
     return child.pid
+
+
+def is_running(pid: int) -> bool:
+    """Whether a program that `start` started, here or in another process, still runs."""
+    if child := _started.get(pid):
+        return child.poll() is None
+    if os.name != "posix":  # signal 0 would end the program there
+        listed = run(["tasklist", "/FI", f"PID eq {pid}", "/NH"], timeout_s=30)
+        return str(pid) in listed.output
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def stop(pid: int, *, timeout_s: float) -> None:
+    """End a program that `start` started, with all that it started itself.
+
+    It is asked first; whatever is left after ``timeout_s`` is killed.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    give_up = time.monotonic() + timeout_s
+    while is_running(pid) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    if os.name == "posix":  # its session is its own: children that outlive it go too
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    if child := _started.pop(pid, None):
+        child.wait()
 
 
 def run_in_foreground(command: Sequence[str | Path], environment: Mapping[str, str]) -> int:

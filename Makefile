@@ -1,0 +1,43 @@
+# labkit: a fresh clone needs nothing but `make demo`.
+#
+#   PYTHON=python3.12   the Python that .venv is built on
+#   ARGS='...'          words handed on to the command, e.g. make test ARGS='tests/slicing -x'
+
+BIN := .venv/bin
+ARGS ?=
+export PYTHON
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo lab test lint bench setup setup-tests
+
+help: ## these lines
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST))
+
+demo: setup ## the whole chain on the sample scan, with a practice printer
+	@$(BIN)/labkit demo $(ARGS)
+
+lab: setup ## JupyterLab at the first notebook
+	@$(BIN)/labkit lab $(ARGS)
+
+test: setup-tests lint ## style, types and all tests
+	@echo 'test: pytest'
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup ## style and types only
+	@echo 'test: ruff'
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@echo 'test: mypy'
+	@$(BIN)/mypy --no-error-summary
+
+bench: setup ## the figures of the README, measured again
+	@set -e; for script in benchmarks/*.py; do \
+		echo "bench: $$script"; $(BIN)/python "$$script" $(ARGS); \
+	done
+
+setup: ## .venv with all that is needed; nothing to do when nothing changed
+	@setup/install.sh
+
+setup-tests:
+	@setup/install.sh --tests

@@ -1,0 +1,304 @@
+"""The ``labkit`` command: words in, words out; the work is done elsewhere.
+
+Heavy imports happen inside the commands, so that ``labkit --help`` answers at once.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from labkit.errors import InputError, LabkitError
+
+app = typer.Typer(
+    name="labkit",
+    help="Scan to signed record, for hospital 3D-printing labs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@app.callback()
+def _options(debug: Debug = False) -> None:
+    """Scan to signed record, for hospital 3D-printing labs."""
+
+
+@app.command()
+def demo(
+    case: Annotated[
+        Path | None, typer.Option(help="Where the case goes; default: a new folder in cases/.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The whole chain on the sample scan, with the practice printer.
+
+    Example: labkit demo
+    """
+    from labkit.procedures.demo import run_demo
+
+    report = run_demo(case, say=_say)
+    if as_json:
+        _document(report)
+    else:
+        _print_outcomes(report["stages"])
+        _print(f"case    {report['case']}")
+        _print(f"record  {report['record']}")
+        _print(f"in-toto-verify: {report['in_toto_verify']}")
+    raise typer.Exit(report["exit_code"])
+
+
+@app.command()
+def new(
+    case: CasePath,
+    order: Annotated[Path, typer.Option(help="The order, a YAML file.")],
+    as_json: Json = False,
+) -> None:
+    """A case folder from an order.
+
+    Example: labkit new cases/C-0001 --order order.yaml
+    """
+    from labkit.case import Case, read_order
+
+    made = Case.create(case, read_order(order))
+    if as_json:
+        _document({"case": str(made.root), "order": made.order.model_dump()})
+    else:
+        _print(f"{made.root}: next, labkit run {case} --source FOLDER")
+
+
+@app.command()
+def run(
+    case: CasePath,
+    stages: Annotated[
+        list[str] | None, typer.Argument(metavar="[STAGE]…", help="Only these stages.")
+    ] = None,
+    procedure: Annotated[str, typer.Option(help="The procedure to follow.")] = "practice",
+    source: Annotated[Path | None, typer.Option(help="The folder of DICOM files.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="STAGE.NAME=VALUE", help="A decision; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Stages headless, in order, from the first that does not hold.
+
+    Example: labkit run cases/C-0001 --source /data/ct -p segmentation.threshold_hu=250
+    """
+    from labkit.case import Case
+    from labkit.procedures.run import exit_code, run_case, stage_named
+    from labkit.traceability.procedure import procedure as procedure_named
+
+    overrides = _overrides(parameter or [], stage_named)
+    if source is not None:
+        overrides.setdefault("01_scan", {})["source"] = str(source)
+    outcomes = run_case(
+        case,
+        procedure_named(procedure),
+        stages=[stage_named(stage) for stage in stages] if stages else None,
+        overrides=overrides,
+        say=_say,
+    )
+    rows = [vars(outcome) for outcome in outcomes]
+    if as_json:
+        _document({"case": str(Case(case).root), "stages": rows})
+    else:
+        _print_outcomes(rows)
+    raise typer.Exit(exit_code(outcomes))
+
+
+@app.command()
+def status(case: CasePath, as_json: Json = False) -> None:
+    """What was done, what holds, and what is next.
+
+    Example: labkit status cases/C-0001
+    """
+    from labkit.case import Case
+    from labkit.procedures.run import status as status_of
+
+    opened = Case(case)
+    rows = status_of(opened)
+    if as_json:
+        _document({"case": opened.order.case, "stages": rows})
+        return
+    _table(rows, ["stage", "state", "verdict", "finished", "operator"])
+    following = next((row for row in rows if row["state"] != "holds"), None)
+    _print(f"next: labkit run {case}" if following else "everything holds")
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A case folder.")], as_json: Json = False
+) -> None:
+    """Whether a case is as it was signed, offline; or what was altered.
+
+    Example: labkit verify cases/C-0001
+    """
+    from labkit.traceability.verification import verify as verify_case
+
+    verification = verify_case(path)
+    if as_json:
+        _document(verification.as_dict())
+    else:
+        for finding in verification.findings:
+            _print(finding.message)
+        for note in verification.notes:
+            _print(f"note: {note}")
+        word = "intact" if verification.intact else "NOT as it was signed"
+        _print(f"{verification.case}: {word}, {len(verification.steps)} signed steps")
+    raise typer.Exit(0 if verification.intact else 4)
+
+
+@app.command()
+def doctor(
+    install: Annotated[bool, typer.Option("--install", help="Install what needs no root.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What is installed, what is missing, and the command that gets it.
+
+    Example: labkit doctor
+    """
+    from labkit import doctor as examination
+
+    if install:
+        examination.install_tools(_say)
+    rows = examination.report()
+    if as_json:
+        _document({"tools": rows})
+    else:
+        _table(rows, ["tool", "state", "version", "for", "fix"])
+    raise typer.Exit(0 if all(row["state"] == "ok" for row in rows) else 3)
+
+
+@app.command("practice-printer")
+def practice_printer(as_json: Json = False) -> None:
+    """A practice OctoPrint until interrupted (Ctrl-C); prints its address and key file.
+
+    Example: labkit practice-printer
+    """
+    from labkit.printing.practice import practice_printer as started
+
+    with started() as printer:
+        about = {"address": printer.url, "key_file": str(printer.key_file)}
+        if as_json:
+            _document(about)
+        else:
+            _print(f"address   {printer.url}")
+            _print(f"key file  {printer.key_file}")
+            _say("runs until you press Ctrl-C")
+        sys.stdout.flush()
+        printer.wait()
+
+
+@app.command()
+def lab(
+    folder: Annotated[Path, typer.Option(help="The lab's folder of cases.")] = Path(),
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    port: Annotated[int, typer.Option(help="0: any free port.")] = 0,
+) -> None:
+    """JupyterLab at the notebook 00_start_here.
+
+    Example: labkit lab
+    """
+    from labkit.lab import open_lab
+    from labkit.procedures.notebooks import notebook_of
+
+    raise typer.Exit(open_lab(folder, notebook_of("00_start_here"), browser=browser, port=port))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    0 done and accepted, 1 done and not accepted, 2 bad input or usage, 3 a tool,
+    printer or server failed, 4 evidence altered or missing, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_leave(words))
+
+
+def _leave(words: list[str]) -> int:
+    debug = "--debug" in words
+    try:
+        done = app(words, standalone_mode=False)
+        return done if isinstance(done, int) else 0
+    except LabkitError as error:
+        if debug:
+            traceback.print_exc()
+        _report(error.as_dict(), str(error), "--json" in words)
+        return error.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        usage = InputError(
+            error.format_message(),
+            expected="a command as `labkit --help` shows it",
+            where="labkit " + " ".join(words[:1]),
+            fix=f"see `labkit {' '.join(words[:1])} --help`",
+        )
+        _report(usage.as_dict(), str(usage), "--json" in words)
+        return 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _say("interrupted; nothing half-written was kept, run the same command to go on")
+        return 130
+
+
+def _report(fields: dict[str, str], text: str, as_json: bool) -> None:
+    if as_json:
+        _document({"error": fields})
+    _say(text)
+
+
+def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str, dict[str, object]]:
+    import yaml
+
+    found: dict[str, dict[str, object]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        stage, dot, parameter = name.partition(".")
+        if not equals or not dot:
+            raise InputError(
+                f"-p {text}",
+                expected="-p STAGE.NAME=VALUE, for example segmentation.threshold_hu=250",
+                where="labkit run",
+                fix="write the stage, a point, the parameter's name, = and the value",
+            )
+        found.setdefault(stage_named(stage), {})[parameter] = yaml.safe_load(value)
+    return found
+
+
+def _print_outcomes(rows: list[dict[str, Any]]) -> None:
+    shown = [{**row, "seconds": f"{row['seconds']:.1f}"} for row in rows]
+    _table(shown, ["stage", "folder", "verdict", "seconds", "why"])
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(str(row.get(column, "")) for column in columns))
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def _document(content: object) -> None:
+    _print(json.dumps(content, indent=1, ensure_ascii=False, default=str))
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

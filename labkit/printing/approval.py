@@ -1,0 +1,29 @@
+"""A person's word before anything real is printed."""
+
+from labkit.errors import ApprovalError
+
+
+def check_approval(
+    gcode_sha256: str, approved_sha256: str, approved_by: str, *, practice: bool
+) -> str:
+    """Who approved this G-code, in a sentence.
+
+    An approval names the hash of exactly one file, so that it dies with the next
+    revision.  A practice print needs none: nothing real is printed.
+
+    Raises
+    ------
+    ApprovalError
+        Nobody approved it, or what was approved is another file.
+    """
+    if practice:
+        return "practice print: no approval needed, nothing real is printed"
+    if approved_sha256 == gcode_sha256 and approved_by:
+        return f"approved by {approved_by}: {gcode_sha256}"
+    raise ApprovalError(
+        "an approval of another file" if approved_sha256 else "no approval of this G-code",
+        expected="the name of a person, and the hash of the file that the person looked at",
+        where="05_printing, approved_sha256 and approved_by",
+        fix=f"look at stage 04_slicing; to approve it set approved_by and approved_sha256 to "
+        f"{gcode_sha256}",
+    )

@@ -1,0 +1,116 @@
+"""The printers of the lab: ``printers.yaml`` in its own folder, and the practice printer.
+
+::
+
+    bench-1:
+      url: https://bench-1.lab.example/octoprint
+      key_file: keys/bench-1        # readable by its owner only; beside printers.yaml
+      ca_file: keys/lab-ca.pem      # only for a certificate of the lab's own
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from labkit.errors import InputError
+from labkit.home import home_folder
+from labkit.printing.octoprint import OctoPrint
+from labkit.printing.practice import practice_printer
+
+PRACTICE = "practice"
+
+
+class RegisteredPrinter(BaseModel):
+    """Where a printer's server is and where its key lies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    key_file: Path
+    ca_file: Path | None = None
+
+
+def registered_printers() -> dict[str, RegisteredPrinter]:
+    """The real printers of this lab by name; none if there is no ``printers.yaml``.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or an entry is not one.
+    """
+    path = home_folder() / "printers.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if not isinstance(content, dict):
+            raise TypeError("not a table")
+        return {str(name): RegisteredPrinter.model_validate(told) for name, told in content.items()}
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        problem = type(error).__name__
+        raise _wrong_file(path, f"printers.yaml cannot be read ({problem})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "entry"
+        raise _wrong_file(path, f"a printer's {field}: {first['msg']}") from error
+
+
+@contextmanager
+def connect(name: str) -> Iterator[tuple[OctoPrint, bool]]:
+    """A printer by its name, and whether it is the practice printer.
+
+    ``practice`` starts the practice printer if it does not run; see
+    `practice_printer` for when it is stopped.
+
+    Raises
+    ------
+    InputError
+        No printer of that name, no key, or a key that others can read.
+    """
+    if name == PRACTICE:
+        with practice_printer() as practice:
+            yield practice, True
+        return
+    printers = registered_printers()
+    if name not in printers:
+        raise InputError(
+            f"no printer {name!r}",
+            expected="one of " + ", ".join([PRACTICE, *sorted(printers)]),
+            where=str(home_folder() / "printers.yaml"),
+            fix="correct the name, or enter the printer in printers.yaml",
+        )
+    told = printers[name]
+    ca_file = home_folder() / told.ca_file if told.ca_file else None
+    yield OctoPrint(told.url, _key(home_folder() / told.key_file), ca_file=ca_file), False
+
+
+def _key(path: Path) -> str:
+    try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise InputError(
+                f"the key file {path.name} can be read by others",
+                expected="mode 0600",
+                where=str(path),
+                fix=f"run `chmod 600 {path}`; if others had access, make a new key",
+            )
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the key file {path.name} cannot be read",
+            expected="a file with the printer's application key and nothing else",
+            where=str(path),
+            fix="put the key there, with mode 0600",
+        ) from error
+
+
+def _wrong_file(path: Path, found: str) -> InputError:
+    return InputError(
+        found,
+        expected="for each printer its url, key_file and, if need be, ca_file",
+        where=str(path),
+        fix="correct it after the example in labkit.printing.printers",
+    )

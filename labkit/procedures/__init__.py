@@ -1,0 +1,1 @@
+"""Validated procedures: the notebooks run headless, in order, once, with evidence."""

@@ -1,0 +1,65 @@
+"""The demo: the sample scan through all stages, judged by the stock in-toto verifier."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from labkit.case import Case, read_order
+from labkit.procedures.notebooks import shipped
+from labkit.procedures.run import Overrides, Say, exit_code, run_case
+from labkit.processes import Finished, run
+from labkit.traceability.procedure import procedure
+
+DECISIONS: Overrides = {
+    "02_segmentation": {"components": 2},
+    "03_design": {"keep_from_mm": 40.0},
+    "04_slicing": {"layer_height_mm": 0.3, "infill_percent": 10},
+}
+"""Radius and ulna, their wrist ends, quick to print."""
+
+
+def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
+    """Run the demo; the case folder, the record, the stages with times, the verifier's word.
+
+    Raises
+    ------
+    CaseError
+        The folder named is there already and is no case of the demo.
+    """
+    sample = shipped("sample_data")
+    root = _free_folder() if folder is None else folder
+    if not (root / "order.yaml").exists():
+        Case.create(root, read_order(sample / "order.yaml"))
+    case = Case(root)
+    scan = {"01_scan": {"source": str(sample / "ct_forearm")}}
+    outcomes = run_case(case.root, procedure("practice"), overrides={**DECISIONS, **scan}, say=say)
+    judged = stock_in_toto_verify(case.root)
+    return {
+        "case": str(case.root),
+        "record": str(case.product("07_traceability", "record.pdf")),
+        "stages": [vars(outcome) for outcome in outcomes],
+        "in_toto_verify": "accepted" if judged.exit_code == 0 else judged.errors.strip(),
+        "exit_code": exit_code(outcomes) or (0 if judged.exit_code == 0 else 4),
+    }
+
+
+def stock_in_toto_verify(root: Path) -> Finished:
+    """What the verifier of the in-toto project itself says of a sealed case; 0: accepted."""
+    return run(
+        [
+            Path(sys.executable).with_name("in-toto-verify"),
+            *("--layout", "evidence/root.layout"),
+            *("--verification-keys", "evidence/qa.pub"),
+            *("--link-dir", "evidence"),
+        ],
+        folder=root,
+        timeout_s=600,
+    )
+
+
+def _free_folder() -> Path:
+    cases = Path("cases")
+    number = 1
+    while (cases / f"demo-{number}").exists():
+        number += 1
+    return cases / f"demo-{number}"

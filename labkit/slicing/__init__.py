@@ -1,0 +1,1 @@
+"""The part becomes G-code: profiles, the slicer as a process, reading and checking its file."""

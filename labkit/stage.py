@@ -1,0 +1,210 @@
+"""One stage while it runs: what a notebook reads, checks and records.
+
+Three ways lead here.  ``labkit run`` gives the folder to work in, and signs and
+publishes it afterwards.  A person in JupyterLab, or plain papermill, gives nothing:
+then the stage publishes its own products, unsigned, until ``labkit run`` replays it.
+"""
+
+import getpass
+import json
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labkit.case import RESULT_SCHEMA, Case, Check, Order, Result, Verdict, now
+from labkit.errors import CaseError, InputError
+from labkit.files import content_digest, hashes_below, sha256_of, write_whole
+from labkit.parameters import StageParameters, validated
+
+RUN_VARIABLE = "LABKIT_RUN"
+"""What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
+``paths`` and ``notebook_sha256``.  Paths travel here and not as parameters, since
+papermill writes parameters into the notebook that becomes evidence."""
+
+_IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
+_WORST: tuple[Verdict, ...] = ("pass", "action", "not done", "fail")
+
+
+class Stage:
+    """A stage at work.  Made by `begin`.
+
+    Parameters
+    ----------
+    name : one of `labkit.case.STAGES`.
+    parameters : as decided; replaced when a person accepts others.
+    headless : whether ``labkit run`` runs it, and nobody looks on.
+    folder : where its products go until it is finished.
+    """
+
+    def __init__(self, name: str, parameters: StageParameters) -> None:
+        run = json.loads(os.environ.get(RUN_VARIABLE, "{}"))
+        self.name = name
+        self.parameters: Any = parameters
+        self.headless = bool(run)
+        root = parameters.case_dir or run.get("case", "")
+        if not root:
+            raise CaseError(
+                "no case folder",
+                expected="the parameter case_dir",
+                where=name,
+                fix="set case_dir in the parameters cell, or use `labkit run CASE`",
+            )
+        self.case = Case(root)
+        self.folder = Path(run["folder"]) if run else self.case.stage_in_work(name)
+        self._paths: dict[str, str] = run.get("paths", {})
+        self._notebook = {
+            "name": f"{name}.ipynb",
+            "sha256": run.get("notebook_sha256", "not known: not run by `labkit run`"),
+        }
+        self._started = now()
+        self._inputs = {"order.yaml": sha256_of(self.case.root / "order.yaml")}
+        self._sources: dict[str, str] = {}
+        self.checks: list[Check] = []
+        self.metrics: dict[str, float] = {}
+        self.details: dict[str, Any] = {}
+        self.warnings: list[str] = []
+        self.tools = {"labkit": version("labkit")}
+
+    @property
+    def order(self) -> Order:
+        """Who asked for what."""
+        return self.case.order
+
+    def path(self, parameter: str) -> Path | None:
+        """The place that a path parameter names, or None if it names none.
+
+        Its content is hashed into the record; the path itself is not recorded.
+        """
+        text = getattr(self.parameters, parameter) or self._paths.get(parameter, "")
+        if not text:
+            return None
+        place = Path(text).expanduser()
+        if not place.exists():
+            raise InputError(
+                f"the {parameter} does not exist",
+                expected="an existing file or folder",
+                where=f"{self.name}, parameter {parameter}",
+                fix="check the path",
+            )
+        self._sources[parameter] = content_digest(place)
+        return place
+
+    def input(self, stage: str, name: str) -> Path:
+        """A product of an earlier stage; its hash goes into the record."""
+        path = self.case.product(stage, name)
+        self._inputs[path.relative_to(self.case.root).as_posix()] = sha256_of(path)
+        return path
+
+    def result_of(self, stage: str) -> Result:
+        """What an earlier stage found; its hash goes into the record."""
+        self.input(stage, "result.json")
+        result = self.case.result(stage)
+        assert result is not None
+        return result
+
+    def output(self, name: str) -> Path:
+        """Where a product goes."""
+        return self.folder / name
+
+    def check(
+        self,
+        name: str,
+        value: bool | float | str | None,
+        verdict: Verdict,
+        *,
+        unit: str = "",
+        limit: str = "",
+    ) -> None:
+        """Add a value with its limit and verdict."""
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        self.checks.append(Check(name=name, value=value, unit=unit, limit=limit, verdict=verdict))
+
+    def check_at_most(
+        self, name: str, value: float, *, unit: str, tolerance: float, action: float | None = None
+    ) -> None:
+        """Add a value that must not exceed its tolerance, and is reported beyond *action*."""
+        level = tolerance if action is None else action
+        verdict: Verdict = "pass" if value <= level else "action" if value <= tolerance else "fail"
+        limit = f"≤ {tolerance:g}" + ("" if action is None else f", action beyond {action:g}")
+        self.check(name, value, verdict, unit=unit, limit=limit)
+
+    def warn(self, text: str) -> None:
+        """Add a sentence that everyone who reads the record should know."""
+        self.warnings.append(text)
+
+    def accept(self, values: dict[str, Any]) -> str:
+        """Take a person's decisions; the cells below use them.  What to show the person.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of range.
+        """
+        self.parameters = validated(self.name, self.parameters.model_dump() | values)
+        return "Accepted. Run the cells below."
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the checks; *not done* without any."""
+        verdicts = [check.verdict for check in self.checks] or ["not done"]
+        return max(verdicts, key=_WORST.index)
+
+    def record(self) -> Result:
+        """Write ``parameters.yaml`` and ``result.json``; by hand, publish the folder too."""
+        decided = self.parameters.decided()
+        text = yaml.safe_dump(decided, sort_keys=True, allow_unicode=True)
+        write_whole(self.output("parameters.yaml"), text)
+        final, revision = self.case.next_folder(self.name)
+        outputs = hashes_below(self.folder, relative_to=self.folder)
+        if self._sources:
+            self.details["sources"] = self._sources
+        result = Result(
+            schema=RESULT_SCHEMA,
+            case=self.order.case,
+            stage=self.name,
+            revision=revision,
+            started=self._started,
+            finished=now(),
+            operator=self.parameters.operator or getpass.getuser(),
+            mode="replay" if self.headless else "interactive",
+            verdict=self.verdict,
+            checks=self.checks,
+            metrics={name: round(float(value), 6) for name, value in self.metrics.items()},
+            details=self.details,
+            warnings=self.warnings,
+            tools=self.tools,
+            parameters=decided,
+            notebook=self._notebook,
+            inputs=self._inputs,
+            outputs={f"{final.name}/{name}": digest for name, digest in outputs.items()},
+        )
+        content = result.model_dump_json(by_alias=True, indent=1)
+        write_whole(self.output("result.json"), content + "\n")
+        if not self.headless:
+            self.folder = self.case.publish(self.folder, self.name)
+        return result
+
+
+def begin(name: str, cell: Mapping[str, Any]) -> Stage:
+    """A stage at work, from the names in a notebook (its ``globals()``).
+
+    Raises
+    ------
+    ParameterError
+        The notebook holds a value the stage does not know (papermill lets a
+        mistyped ``-p`` through), or one out of range.
+    """
+    plain = {
+        key: value
+        for key, value in cell.items()
+        if not key.startswith("_")
+        and key not in _IPYTHON
+        and not key.isupper()  # constants that the notebook imports
+        and (value is None or isinstance(value, bool | int | float | str | list | dict))
+    }
+    return Stage(name, validated(name, plain))

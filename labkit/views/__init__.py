@@ -1,0 +1,34 @@
+"""Everything a person looks at.  The only room that imports widgets or plotting."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labkit.views.decisions import panel as panel
+    from labkit.views.picture import Picture as Picture
+    from labkit.views.planes import slices as slices
+    from labkit.views.surfaces import surface as surface
+    from labkit.views.toolpaths import toolpath as toolpath
+    from labkit.views.words import Words as Words
+    from labkit.views.words import checks as checks
+    from labkit.views.words import message as message
+    from labkit.views.words import table as table
+
+_HOMES = {
+    "Picture": "picture",
+    "Words": "words",
+    "checks": "words",
+    "message": "words",
+    "panel": "decisions",
+    "slices": "planes",
+    "surface": "surfaces",
+    "table": "words",
+    "toolpath": "toolpaths",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # plotting takes seconds to import, and `labkit lab` only asks `offscreen`
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,101 @@
+"""The scan in patient space: the only place where coordinates are converted."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nrrd
+import numpy as np
+import numpy.typing as npt
+
+from labkit.errors import ScanError
+from labkit.files import written_whole
+
+Array = npt.NDArray[np.float64]
+
+AIR_HU = -1000
+"""Air, by the definition of the Hounsfield unit."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A CT volume with its place in the patient.
+
+    Parameters
+    ----------
+    hu : (k, j, i) int16, Hounsfield units; i runs along the rows of an image,
+        j down its columns, k from image to image.
+    origin_lps_mm : (3,) float64, mm, LPS: the centre of voxel (0, 0, 0).
+    spacing_mm : (3,) float64, mm: distance of voxel centres along i, j, k.
+    direction : (3, 3) float64: its columns are the unit vectors of i, j, k in LPS.
+    frame_of_reference_uid : the scan's frame, as this lab's pseudonym.
+    """
+
+    hu: npt.NDArray[np.int16]
+    origin_lps_mm: Array
+    spacing_mm: Array
+    direction: Array
+    frame_of_reference_uid: str = ""
+
+    @property
+    def ijk_to_lps(self) -> Array:
+        """(4, 4) float64: voxel index (i, j, k, 1) to LPS mm."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.direction * self.spacing_mm
+        matrix[:3, 3] = self.origin_lps_mm
+        return matrix
+
+    def to_lps(self, ijk: npt.ArrayLike) -> Array:
+        """(n, 3) float64, mm, LPS: where the voxel positions (n, 3) in i, j, k order lie."""
+        return np.asarray(ijk, float) @ self.ijk_to_lps[:3, :3].T + self.origin_lps_mm
+
+    def to_ijk(self, points_lps_mm: npt.ArrayLike) -> Array:
+        """(n, 3) float64, voxels in i, j, k order: where points (n, 3), mm, LPS lie."""
+        inverse = np.linalg.inv(self.ijk_to_lps[:3, :3])
+        return (np.asarray(points_lps_mm, float) - self.origin_lps_mm) @ inverse.T
+
+
+def write_nrrd(volume: Volume, path: Path) -> None:
+    """Write the volume as NRRD: int16, HU, LPS, gzip; 3D Slicer opens it in place."""
+    header = {
+        "space": "left-posterior-superior",
+        "space directions": (volume.direction * volume.spacing_mm).T,
+        "space origin": volume.origin_lps_mm,
+        "space units": ["mm", "mm", "mm"],
+        "kinds": ["domain", "domain", "domain"],
+        "encoding": "gzip",
+        "frame_of_reference_uid": volume.frame_of_reference_uid,
+    }
+    with written_whole(path) as temporary:
+        nrrd.write(
+            str(temporary), np.transpose(volume.hu), header, index_order="F", compression_level=1
+        )
+
+
+def read_nrrd(path: Path) -> Volume:
+    """Read a volume that `write_nrrd` wrote.
+
+    Raises
+    ------
+    ScanError
+        Not an NRRD file in LPS.
+    """
+    try:
+        data, header = nrrd.read(str(path), index_order="F")
+        if header.get("space") != "left-posterior-superior":
+            raise nrrd.NRRDError("not in LPS")
+        vectors = np.asarray(header["space directions"], float)
+        spacing = np.linalg.norm(vectors, axis=1)
+        return Volume(
+            hu=np.ascontiguousarray(np.transpose(data)).astype(np.int16, copy=False),
+            origin_lps_mm=np.asarray(header["space origin"], float),
+            spacing_mm=spacing,
+            direction=(vectors / spacing[:, None]).T,
+            frame_of_reference_uid=header.get("frame_of_reference_uid", ""),
+        )
+    except (nrrd.NRRDError, KeyError, ValueError, OSError) as error:
+        raise ScanError(
+            f"{path.name} cannot be read as a volume ({error})",
+            expected="a volume.nrrd that stage 01_scan wrote",
+            where=str(path.parent),
+            fix="run stage 01_scan again",
+        ) from error

@@ -1,0 +1,106 @@
+from typing import Any
+
+import ipywidgets
+import pytest
+from pydantic import BaseModel, Field
+
+from labkit import views
+from labkit.errors import ParameterError
+from labkit.parameters import MODELS, Segmentation, validated
+from labkit.views import Words
+
+
+class Stage:
+    def __init__(self, *, headless: bool, parameters: BaseModel | None = None) -> None:
+        self.headless = headless
+        self.parameters = parameters or Segmentation(case_dir="cases/one")
+        self.accepted: list[dict[str, Any]] = []
+
+    def accept(self, values: dict[str, Any]) -> str:
+        self.accepted.append(dict(validated("02_segmentation", values)))
+        return "Accepted: <saved>."
+
+
+def opened(stage: Stage) -> tuple[dict[str, Any], ipywidgets.Button, ipywidgets.HTML]:
+    box = views.panel(stage)
+    assert isinstance(box, ipywidgets.VBox)
+    *lines, button, answer = box.children
+    inputs = {line.children[0].description.split(" ")[0]: line.children[0] for line in lines}
+    return inputs, button, answer
+
+
+def test_headless_it_is_a_table_of_every_parameter() -> None:
+    shown = views.panel(Stage(headless=True))
+    assert isinstance(shown, Words)
+    for name in set(Segmentation.model_fields) - {"case_dir"}:
+        assert name in shown.text
+    for said in ("300", "HU", "-1000 to 3000", "0 to 1000000", "bone, soft tissue, skin"):
+        assert said in shown.text
+    assert "case_dir" not in shown.text
+
+
+def test_fields_carry_value_unit_bounds_and_words() -> None:
+    inputs, _, _ = opened(Stage(headless=False))
+    threshold = inputs["threshold_hu"]
+    assert (threshold.value, threshold.min, threshold.max) == (300, -1000, 3000)
+    assert threshold.description == "threshold_hu (HU)"
+    assert inputs["structure"].options == ("bone", "soft tissue", "skin")
+    assert "case_dir" not in inputs
+
+
+@pytest.mark.parametrize("model", MODELS.values())
+def test_every_stage_has_its_fields_and_they_hold_what_the_model_holds(model: type) -> None:
+    stage = Stage(headless=False, parameters=model())
+    inputs, _, _ = opened(stage)
+    for name, value in stage.parameters.model_dump().items():
+        if name != "case_dir":
+            assert inputs[name].value == value
+            assert type(inputs[name].value) is type(value)
+
+
+def test_nothing_is_accepted_until_the_button_is_pressed() -> None:
+    stage = Stage(headless=False)
+    inputs, button, answer = opened(stage)
+    inputs["threshold_hu"].value = 250
+    assert stage.accepted == []
+    assert "press Accept" in answer.value
+    button.click()
+    assert stage.accepted == [
+        Segmentation(case_dir="cases/one", threshold_hu=250).model_dump(),
+    ]
+    assert "Accepted: &lt;saved&gt;." in answer.value
+
+
+def test_a_change_after_it_asks_again() -> None:
+    stage = Stage(headless=False)
+    inputs, button, answer = opened(stage)
+    button.click()
+    inputs["components"].value = 3
+    assert "Changed: press Accept again." in answer.value
+    button.click()
+    assert [values["components"] for values in stage.accepted] == [1, 3]
+    assert "Accepted" in answer.value
+
+
+def test_what_the_stage_refuses_is_shown_as_text() -> None:
+    class Strict(Stage):
+        def accept(self, values: dict[str, Any]) -> str:
+            raise ParameterError(
+                "threshold_hu = 300", expected="200 or less", fix="lower it", where="<here>"
+            )
+
+    _, button, answer = opened(Strict(headless=False))
+    button.click()
+    assert "Not accepted. Found: threshold_hu = 300" in answer.value
+    assert "&lt;here&gt;" in answer.value
+    assert answer.value.count("press Accept again") == 0
+
+
+def test_numbers_without_bounds_have_fields_too() -> None:
+    class Open(BaseModel):
+        count: int = Field(default=2, description="any")
+        share: float = Field(default=0.5, description="any")
+
+    inputs, _, _ = opened(Stage(headless=False, parameters=Open()))
+    assert type(inputs["count"]) is ipywidgets.IntText
+    assert type(inputs["share"]) is ipywidgets.FloatText
