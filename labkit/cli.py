@@ -5,6 +5,7 @@ Heavy imports happen inside the commands, so that ``labkit --help`` answers at o
 
 import json
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -186,18 +187,23 @@ def practice_printer(as_json: Json = False) -> None:
 
     Example: labkit practice-printer
     """
-    from labkit.printing.practice import practice_printer as started
+    from labkit.printing.practice import PracticePrinter
 
-    with started() as printer:
-        about = {"address": printer.url, "key_file": str(printer.key_file)}
+    practice = PracticePrinter()
+    address = practice.start().url
+    about = {"address": address, "key_file": str(practice.key_file)}
+    try:
         if as_json:
             _document(about)
         else:
-            _print(f"address   {printer.url}")
-            _print(f"key file  {printer.key_file}")
-            _say("runs until you press Ctrl-C")
+            _print(f"address   {address}")
+            _print(f"key file  {practice.key_file}")
         sys.stdout.flush()
-        printer.wait()
+        _say("runs until you press Ctrl-C")
+        while practice.attach() is not None:
+            time.sleep(5)
+    finally:
+        practice.stop()
 
 
 @app.command()

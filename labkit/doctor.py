@@ -5,9 +5,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from labkit.errors import LabkitError
 from labkit.home import home_folder
-from labkit.printing import practice
+from labkit.printing.install import VERSION, install_server, server_program
 from labkit.processes import tools_folder
-from labkit.slicing import install, slicer
+from labkit.slicing.install import install_without_root
+from labkit.slicing.slicer import find_slicer
 from labkit.views import offscreen
 
 Say = Callable[[str], None]
@@ -39,12 +40,9 @@ def install_tools(say: Say) -> None:
     ToolMissingError
         Something that it needs for that is not there either.
     """
-    if practice.find_server() is None:
-        practice.install_server(say)
-    try:
-        slicer.find_slicer()
-    except LabkitError:
-        install.install_without_root(tools_folder(), say)
+    install_server(say)
+    if _answer(lambda: find_slicer().name) is None:
+        install_without_root(tools_folder(), say)
 
 
 def _row(tool: str, found: str | None, use: str, fix: str) -> dict[str, str]:
@@ -67,21 +65,12 @@ def _package(name: str, use: str) -> dict[str, str]:
 
 def _slicer() -> dict[str, str]:
     fix = "sudo apt-get install prusa-slicer, or without root: labkit doctor --install"
-    try:
-        found: str | None = slicer.find_slicer().name
-    except LabkitError:
-        found = None
-    return _row("PrusaSlicer", found, "slicing", fix)
+    return _row("PrusaSlicer", _answer(lambda: find_slicer().name), "slicing", fix)
 
 
 def _practice_server() -> dict[str, str]:
-    found = practice.find_server()
-    return _row(
-        "practice OctoPrint",
-        practice.VERSION if found else None,
-        "practice prints",
-        "labkit doctor --install",
-    )
+    found = _answer(lambda: VERSION if server_program() else "")
+    return _row("practice OctoPrint", found, "practice prints", "labkit doctor --install")
 
 
 def _graphics() -> dict[str, str]:
@@ -90,9 +79,12 @@ def _graphics() -> dict[str, str]:
 
 
 def _home() -> dict[str, str]:
-    try:
-        home_folder()
-        found: str | None = "writable"
-    except LabkitError:
-        found = None
+    found = _answer(lambda: "writable" if home_folder() else "")
     return _row("the lab's folder", found, "keys, register, profiles", "set LABKIT_HOME")
+
+
+def _answer(question: Callable[[], str]) -> str | None:
+    try:
+        return question()
+    except LabkitError:
+        return None

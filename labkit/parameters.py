@@ -6,6 +6,7 @@ test compares them), the widgets' bounds and the help tables.
 
 import difflib
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,7 +20,7 @@ Structure = Literal["bone", "soft tissue", "skin"]
 class StageParameters(BaseModel):
     """What every stage takes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     stage: ClassVar[str]
 
@@ -298,6 +299,7 @@ def _nearest_value(name: str, field: FieldInfo, value: Any) -> str:
     if (
         isinstance(value, int | float)
         and not isinstance(value, bool)
+        and isfinite(value)
         and low is not None
         and high is not None
     ):

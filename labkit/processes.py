@@ -198,7 +198,10 @@ def start(
 def is_running(pid: int) -> bool:
     """Whether a program that `start` started, here or in another process, still runs."""
     if child := _started.get(pid):
-        return child.poll() is None
+        if child.poll() is None:
+            return True
+        del _started[pid]
+        return False
     if os.name != "posix":  # signal 0 would end the program there
         listed = run(["tasklist", "/FI", f"PID eq {pid}", "/NH"], timeout_s=30)
         return str(pid) in listed.output

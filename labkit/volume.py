@@ -92,7 +92,7 @@ def read_nrrd(path: Path) -> Volume:
             direction=(vectors / spacing[:, None]).T,
             frame_of_reference_uid=header.get("frame_of_reference_uid", ""),
         )
-    except (nrrd.NRRDError, KeyError, ValueError, OSError) as error:
+    except (nrrd.NRRDError, KeyError, ValueError, OSError, StopIteration) as error:
         raise ScanError(
             f"{path.name} cannot be read as a volume ({error})",
             expected="a volume.nrrd that stage 01_scan wrote",

@@ -304,6 +304,8 @@ def test_simpler_pictures_do_not_stop_the_set_up(machine: Machine) -> None:
     assert ended.exit_code == 0
     assert "without libegl1 and libgl1-mesa-dri the 3D pictures are simpler" in ended.errors
     assert machine.counts_as_done
+    for path in ("setup/install.sh", "labkit/doctor.py"):
+        assert '"off-screen graphics"' in (ROOT / path).read_text("utf-8")
 
 
 @on_linux

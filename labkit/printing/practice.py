@@ -39,7 +39,8 @@ class PracticePrinter:
     Parameters
     ----------
     feed_factor : how many times faster than written it prints; 1 is still ten times
-        real time.  ``LABKIT_PRACTICE_FEED`` sets the default.
+        real time.  It counts when the printer is started; 0 takes
+        ``LABKIT_PRACTICE_FEED``, else `FASTEST`.
     """
 
     feed_factor: float = 0.0
@@ -146,7 +147,7 @@ class PracticePrinter:
 
     def _end(self) -> None:
         pid = self.state().get("pid")
-        if isinstance(pid, int) and self._is_ours(pid):
+        if isinstance(pid, int) and processes.is_running(pid) and self._is_ours(pid):
             processes.stop(pid, timeout_s=20)
         (self.folder / "server.json").unlink(missing_ok=True)
 

@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 from labkit.errors import PrinterError
 from labkit.printing.messages import RunningJob
-from labkit.printing.octoprint import OctoPrint, was_answered
+from labkit.printing.octoprint import OctoPrint
 from labkit.printing.push import Events
 
 POLL_S = 1.0
+WRITE_S = 2.0
+"""How often the position goes into the register."""
+
 SETTLE_S = 5.0
 """How long an idle server may take to show what became of a print."""
 
@@ -105,21 +108,21 @@ class Watch:
         self._half_known: Outcome | None = None
 
     def to_the_end(self) -> Outcome:
-        """How the print ended.
+        """How the print ended."""
+        outcome = self._next()
+        while outcome is None:
+            outcome = self._next()
+        self._reached(self._filepos)
+        return outcome
 
-        Raises
-        ------
-        PrinterError
-            The server answers but no longer lets us see.
-        """
-        while True:
-            for kind, payload in self._events.read(timeout_s=POLL_S / 2):
-                if outcome := self._pushed(kind, payload):
-                    return outcome
-            if time.monotonic() >= self._next_poll:
-                self._next_poll = time.monotonic() + POLL_S
-                if outcome := self._polled():
-                    return outcome
+    def _next(self) -> Outcome | None:
+        for kind, payload in self._events.read(timeout_s=POLL_S / 2):
+            if outcome := self._pushed(kind, payload):
+                return outcome
+        if time.monotonic() < self._next_poll:
+            return None
+        self._next_poll = time.monotonic() + POLL_S
+        return self._polled()
 
     def _pushed(self, kind: str, payload: dict[str, Any]) -> Outcome | None:
         if kind == "current":
@@ -131,7 +134,7 @@ class Watch:
         elif payload.get("path") != self._name:
             return None
         elif kind == "PrintDone":
-            self._arrive(self._size)
+            self._filepos = self._size
             return Outcome("finished", "the server reported the end", payload.get("time"))
         elif kind == "PrintCancelled" or payload.get("reason") == "cancelled":
             return Outcome("cancelled", f"cancelled at the printer, {self._place()}")
@@ -145,11 +148,9 @@ class Watch:
         try:
             seen = look(self._printer, self._name)
         except PrinterError as error:
-            if was_answered(error):
-                raise
-            if moment - self._answered_at > self._limit_s:
-                return Outcome("lost", f"lost contact with the server, {self._place()}")
-            return None
+            if moment - self._answered_at <= self._limit_s:
+                return None
+            return Outcome("lost", f"lost contact, {self._place()}: {error.found}")
         self._answered_at = moment
         if isinstance(seen, RunningJob):
             self._idle_since = None
@@ -157,7 +158,7 @@ class Watch:
             return None
         if isinstance(seen, Outcome):
             if seen.state == "finished":
-                self._arrive(self._size)
+                self._filepos = self._size
                 return seen
             # the push channel knows why; it may be a moment behind
             if self._half_known is not None:
@@ -182,6 +183,9 @@ class Watch:
             if self._alarmed:
                 self._note(f"the print moves again, {self._place()}")
                 self._alarmed = False
+            if sign[:2] != self._sign[:2]:
+                self._arrive(job.filepos_bytes)
+                self._tell_of(job.state, f"{job.state}, {self._place()}")
             self._moved_at, self._sign = moment, sign
         elif self._is_silent(job, moment) and not self._alarmed:
             self._alarmed = True
@@ -189,9 +193,7 @@ class Watch:
                 f"ALARM: no movement for {self._limit_s:g} s, {self._place()}; look at the printer"
             )
             self._note(told)
-            self._say(job.state, told)
-        if job.filepos_bytes is not None and job.filepos_bytes != self._filepos:
-            self._arrive(job.filepos_bytes, told=job.state)
+            self._tell_of(job.state, told)
 
     def _is_silent(self, job: RunningJob, moment: float) -> bool:
         paused = job.state.startswith("Paus")  # by a person: it may stand as long as it likes
@@ -203,15 +205,15 @@ class Watch:
         except PrinterError:
             return ()
 
-    def _arrive(self, filepos_bytes: int, told: str = "") -> None:
+    def _arrive(self, filepos_bytes: int | None) -> None:
+        if filepos_bytes is None or filepos_bytes == self._filepos:
+            return
         self._filepos = filepos_bytes
-        if time.monotonic() - self._written_at > 2.0 or not told:
+        if time.monotonic() - self._written_at > WRITE_S:
             self._written_at = time.monotonic()
             self._reached(filepos_bytes)
-        if told:
-            self._say(told, f"{told}, {self._place()}")
 
-    def _say(self, state: str, says: str) -> None:
+    def _tell_of(self, state: str, says: str) -> None:
         self._tell(Progress(state, self._filepos, self._size, says))
 
     def _place(self) -> str:

@@ -151,8 +151,8 @@ def release(case: Case) -> Release:
 def stock_verify(root: Path, key: str = "evidence/qa.pub") -> Finished:
     """What the unaltered ``in-toto-verify`` says of a case folder."""
     program = Path(sys.executable).parent / "in-toto-verify"
-    words = [program, "--layout", "evidence/root.layout", "--verification-keys", key]
-    return run([*words, "--link-dir", "evidence"], folder=root, timeout_s=60)
+    words = ["--layout", "evidence/root.layout", "--verification-keys", key]
+    return run([program, *words, "--link-dir", "evidence"], folder=root, timeout_s=60)
 
 
 @pytest.fixture(autouse=True)

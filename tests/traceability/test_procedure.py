@@ -24,7 +24,7 @@ def test_an_unknown_one_is_refused_by_name() -> None:
 
 def test_it_cannot_be_changed_in_passing() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        procedure("practice").layout_expiry_years = 1  # type: ignore[misc]
+        procedure("practice").layout_expiry_years = 1
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ from labkit.traceability.record import write_record
 
 from .conftest import an_order, do_stage
 
+_STRING = rb"\((?:\\.|[^\\)])*\)"
+_SHOWN = re.compile(rb"\[(?:" + _STRING + rb"|[-0-9. ])*\]TJ|" + _STRING + rb" ?Tj", re.DOTALL)
+
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Case:
@@ -55,15 +58,13 @@ def words_of(pdf: bytes) -> str:
     readings = []
     for stream in streams:
         codes = b"".join(
-            _plain(part)
-            for shown in re.findall(
-                rb"\[((?:\((?:\\.|[^\\)])*\)|[-0-9. ])*)\]TJ", stream, re.DOTALL
-            )
-            for part in re.findall(rb"\(((?:\\.|[^\\)])*)\)", shown, re.DOTALL)
+            _plain(part[1:-1])
+            for shown in _SHOWN.findall(stream)
+            for part in re.findall(_STRING, shown, re.DOTALL)
         )
         pairs = [b"%02X%02X" % tuple(codes[at : at + 2]) for at in range(0, len(codes), 2)]
         readings += ["".join(table.get(pair, "") for pair in pairs) for table in tables]
-    return "\n".join(readings).replace("\u200b", "")
+    return "\n".join(readings)
 
 
 def _plain(part: bytes) -> bytes:

@@ -1,0 +1,52 @@
+import pytest
+
+from labkit.errors import ParameterError
+from labkit.parameters import MODELS, bounds, choices, validated
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ParameterError) as caught:
+        validated("02_segmentation", {"thresold_hu": 250})
+    assert "thresold_hu" in caught.value.found
+    assert caught.value.fix == "the nearest name is threshold_hu"
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value", "nearest"),
+    [
+        ("02_segmentation", "threshold_hu", 9999, "threshold_hu = 3000"),
+        ("02_segmentation", "threshold_hu", 250.4, "threshold_hu = 250"),
+        ("02_segmentation", "structure", "bones", "structure = 'bone'"),
+        ("03_design", "scale", 0, "scale = 0.1"),
+        ("03_design", "scale", float("nan"), "the default is scale = 1.0"),
+        ("04_slicing", "supports", "yes", "supports = False"),
+        ("04_slicing", "infill_percent", True, "infill_percent = 10"),
+        ("05_printing", "printer", 7, "printer = 'practice'"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_with_the_nearest_valid(
+    stage: str, name: str, value: object, nearest: str
+) -> None:
+    with pytest.raises(ParameterError) as caught:
+        validated(stage, {name: value})
+    assert caught.value.found.startswith(f"{name} = ")
+    assert nearest in caught.value.fix
+
+
+def test_a_whole_number_does_for_a_decimal_one() -> None:
+    assert validated("03_design", {"scale": 1}).model_dump()["scale"] == 1.0
+
+
+def test_decisions_hold_no_paths() -> None:
+    decided = validated("01_scan", {"source": "/mnt/DOE^JOHN", "case_dir": "/c"}).decided()
+    assert "DOE" not in str(decided)
+    assert set(decided) == {"operator", "series", "slice_thickness_limit_mm"}
+
+
+@pytest.mark.parametrize("stage", MODELS)
+def test_every_parameter_says_what_it_is_for_and_numbers_have_bounds(stage: str) -> None:
+    for name, field in MODELS[stage].model_fields.items():
+        assert field.description, name
+        if field.annotation in (int, float):
+            assert None not in bounds(field), name
+        assert not choices(field) or field.default in choices(field)
