@@ -58,7 +58,7 @@ def lab_command(
     if port:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if os.name == "posix":
-        command.append("--KernelManager.transport=tcp")  # other users cannot reach the kernels
+        command.append("--KernelManager.transport=ipc")  # other users cannot reach the kernels
         if os.geteuid() == 0:
             command.append("--allow-root")
     environment = {**os.environ, **offscreen.environment(), "PYTHONHASHSEED": "0"}

@@ -253,8 +253,12 @@ def _main_pieces(surface: manifold3d.Manifold, count: int) -> tuple[manifold3d.M
             where="02_segmentation",
             fix="lower the threshold",
         )
-    kept = bodies + cavities
-    return manifold3d.Manifold.compose(kept), len(pieces) - len(kept)
+    # Put side by side as triangles: a Boolean would lose the cavities' inner surfaces.
+    meshes = [mesh_of(piece) for piece in bodies + cavities]
+    first = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
+    points = np.vstack([mesh.vertices for mesh in meshes])
+    faces = np.vstack([mesh.faces + start for mesh, start in zip(meshes, first, strict=True)])
+    return solid(points, faces, "the largest pieces"), len(pieces) - len(meshes)
 
 
 def _lighter(

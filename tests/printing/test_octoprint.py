@@ -1,0 +1,206 @@
+import hashlib
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from labkit.errors import InputError, PrinterError
+from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint, was_answered
+from labkit.printing.push import Events
+
+from .gcode import write_gcode
+from .stub import stub
+
+
+def person(version: str, **user: object) -> dict[str, tuple[int, object]]:
+    told = {"name": "labkit", "groups": [], "permissions": sorted(NEEDED_RIGHTS), **user}
+    return {"/api/currentuser": (200, told), "/api/version": (200, {"server": version})}
+
+
+def test_who_names_server_and_user(printer: OctoPrint) -> None:
+    server = printer.who()
+    assert (server.version, server.user, server.rights) == ("1.11.8", "labkit", NEEDED_RIGHTS)
+
+
+def test_wrong_key(printer: OctoPrint) -> None:
+    with pytest.raises(PrinterError, match="does not know this key") as refused:
+        OctoPrint(printer.url, "wrong").who()
+    assert was_answered(refused.value)
+    assert "wrong" not in str(refused.value).replace("a wrong", "")
+
+
+def test_global_key_is_refused(printer: OctoPrint, server_home: Path) -> None:
+    config = yaml.safe_load((server_home / "practice" / "config.yaml").read_text())
+    administrator = OctoPrint(printer.url, config["api"]["key"])
+    with pytest.raises(PrinterError, match="administrator"):
+        administrator.who()
+    assert administrator.who(allow_admin=True).version == "1.11.8"
+
+
+def test_nobody_at_the_address(printer: OctoPrint) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    with pytest.raises(PrinterError, match="no answer from the printer's server") as refused:
+        OctoPrint(f"http://127.0.0.1:{free}", "key").who()
+    assert not was_answered(refused.value)
+    assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        (person("1.11.7"), "OctoPrint 1.11.7"),
+        (person("1.12"), "not OctoPrint's"),
+        (person("1.11.8", permissions=["STATUS"]), "may not CONNECTION, FILES_LIST"),
+        (person("1.11.8", permissions=["ADMIN"]), "administrator"),
+        (person("1.11.8", groups=["admins"]), "administrator"),
+        ({"/api/currentuser": (200, "hello")}, "not OctoPrint's"),
+        ({"/api/currentuser": (404, {})}, "no such file or function"),
+        ({"/api/currentuser": (503, {})}, "the server failed"),
+    ],
+)
+def test_refused_servers_and_keys(answers: dict[str, tuple[int, object]], words: str) -> None:
+    with stub(answers) as server, pytest.raises(PrinterError, match=words):
+        OctoPrint(server.url, "key").who()
+
+
+@pytest.mark.parametrize("version", ["1.11.8", "1.11.10", "2.0.0rc7"])
+def test_accepted_versions_and_prefix(version: str) -> None:
+    answers = {f"/octoprint{path}": answer for path, answer in person(version).items()}
+    with stub(answers) as server:
+        assert OctoPrint(f"{server.url}/octoprint/", "key").who().version == version
+
+
+def test_old_server_only_if_allowed() -> None:
+    with stub(person("1.10.3")) as server:
+        assert OctoPrint(server.url, "key").who(allow_old=True).version == "1.10.3"
+
+
+def test_key_never_follows_a_redirect() -> None:
+    with (
+        stub(person("1.11.8")) as other,
+        stub({"/api/currentuser": (302, f"{other.url}/api/currentuser")}) as server,
+    ):
+        with pytest.raises(PrinterError, match="sends us elsewhere"):
+            OctoPrint(server.url, "key").who()
+        assert server.asked == ["/api/currentuser"]
+        assert other.asked == []
+
+
+def test_environment_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with stub({}) as proxy, stub(person("1.11.8")) as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        assert OctoPrint(server.url, "key").who().user == "labkit"
+        assert proxy.asked == []
+
+
+def test_certificate_of_the_lab(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=9))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    public = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (tmp_path / "ca.pem").write_bytes(public)
+    (tmp_path / "server.pem").write_bytes(private + public)
+    with stub(person("1.11.8"), tmp_path / "server.pem") as server:
+        with pytest.raises(PrinterError, match="not trusted"):
+            OctoPrint(server.url, "key").who()
+        trusting = OctoPrint(server.url, "key", ca_file=tmp_path / "ca.pem")
+        assert trusting.who().user == "labkit"
+
+
+@pytest.mark.parametrize("url", ["octopi.local", "ftp://host", "http://me:secret@host", ""])
+def test_addresses_that_are_none(url: str) -> None:
+    with pytest.raises(InputError, match="the address"):
+        OctoPrint(url, "key")
+
+
+def test_keys_and_certificates_that_are_none(tmp_path: Path) -> None:
+    for key in ("", "two words", "line\nbreak"):
+        with pytest.raises(InputError, match="key"):
+            OctoPrint("http://127.0.0.1", key)
+    with pytest.raises(InputError, match=r"no certificate file none\.pem"):
+        OctoPrint("https://127.0.0.1", "key", ca_file=tmp_path / "none.pem")
+
+
+def test_upload_never_overwrites_and_tells_progress(printer: OctoPrint, tmp_path: Path) -> None:
+    path = write_gcode(tmp_path / "upload.gcode", extra="; filler\n" * 30_000)
+    size = path.stat().st_size
+    told: list[tuple[int, int]] = []
+    assert printer.file("upload-test.gcode") is None
+    assert printer.upload(path, "upload-test.gcode", lambda *step: told.append(step))
+    assert told[-1] == (size, size)
+    assert len(told) > 3
+    assert [step[0] for step in told] == sorted(step[0] for step in told)
+    stored = printer.file("upload-test.gcode")
+    assert stored is not None
+    assert (stored.size_bytes, stored.prints_done, stored.prints_failed) == (size, 0, 0)
+    assert stored.sha1 == hashlib.sha1(path.read_bytes()).hexdigest()
+
+    path.write_text("G28\n")
+    assert not printer.upload(path, "upload-test.gcode")
+    assert printer.file("upload-test.gcode") == stored
+
+
+@pytest.mark.parametrize("name", ["a/b.gcode", ".hidden.gcode", "x.stl", "a b.gcode", "ü.gcode"])
+def test_upload_only_under_names_that_stay(printer: OctoPrint, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="would change"):
+        printer.upload(write_gcode(tmp_path / "x.gcode"), name)
+
+
+def test_refusals_in_words(printer: OctoPrint) -> None:
+    acts: list[tuple[Callable[[], None], str]] = [
+        (printer.cancel, "offline or busy"),
+        (lambda: printer.start("nothing-there.gcode"), "no such file"),
+        (lambda: printer.select("nothing-there.gcode"), "no such file"),
+    ]
+    for act, words in acts:
+        with pytest.raises(PrinterError, match=words) as refused:
+            act()
+        assert was_answered(refused.value)
+
+
+def test_push_tells_of_a_print(printer: OctoPrint, tmp_path: Path) -> None:
+    path = write_gcode(tmp_path / "push.gcode", dwells=12)
+    printer.upload(path, "push-test.gcode")
+    seen: list[str] = []
+    positions: list[int] = []
+    with Events(printer) as events:
+        printer.select("push-test.gcode")
+        assert printer.job().file_name == "push-test.gcode"
+        assert printer.job().is_ready
+        printer.start("push-test.gcode")
+        give_up = time.monotonic() + 30
+        while "PrintDone" not in seen and time.monotonic() < give_up:
+            for kind, payload in events.read(timeout_s=0.5):
+                seen.append(kind)
+                if kind == "current" and payload["job"].filepos_bytes is not None:
+                    positions.append(payload["job"].filepos_bytes)
+    assert seen.count("PrintStarted") == 1
+    assert seen.count("PrintDone") == 1
+    assert positions == sorted(positions)
+    assert 0 < positions[-1] <= path.stat().st_size
+
+
+def test_push_channel_that_is_not_there_is_only_silent() -> None:
+    with stub({}) as server, Events(OctoPrint(server.url, "key")) as events:
+        assert events.read(timeout_s=0.01) == []

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from labkit.errors import InspectionError
+from labkit.inspection import (
+    Item,
+    judge,
+    measurements,
+    plan,
+    read_measurements,
+    statistics,
+    write_template,
+)
+
+ITEMS = [Item("width", "x", 10.0, "caliper"), Item("height", "z", 40.0, "caliper")]
+
+
+def _table(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_template_can_be_filled_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    write_template(ITEMS, path)
+    assert read_measurements(path) == {}
+    filled = path.read_text().replace("10.000,,caliper,", "10.000,10.2,caliper 7,warm")
+    assert read_measurements(_table(path, filled)) == {"width": (10.2, "caliper 7", "warm")}
+
+
+def test_a_table_from_a_german_spreadsheet_is_understood(tmp_path: Path) -> None:
+    path = _table(tmp_path / "t.csv", "\ufefffeature;measured_mm\nwidth;10,25\n")
+    assert read_measurements(path)["width"][0] == 10.25
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("feature,value\nwidth,10\n", "no column measured_mm"),
+        ("", "no column feature or measured_mm"),
+        ("feature,measured_mm\nwidth,ten\n", "line 2: 'ten' is no number"),
+        ("feature,measured_mm\nwidth,10\nwidth,11\n", "line 3: width for the second time"),
+    ],
+)
+def test_a_table_that_cannot_be_used_says_where(tmp_path: Path, text: str, found: str) -> None:
+    with pytest.raises(InspectionError) as caught:
+        read_measurements(_table(tmp_path / "t.csv", text))
+    assert found in caught.value.found
+
+
+def test_deviations_get_their_verdicts() -> None:
+    limits = {"tolerance_mm": 1.0, "action_mm": 0.5}
+    for value, verdict in ((10.5, "pass"), (9.4, "action"), (11.01, "fail")):
+        judged = judge(ITEMS, {"width": (value, "", "")}, **limits)
+        assert [one.verdict for one in judged] == [verdict, "not done"]
+        assert judged[0].deviation_mm == pytest.approx(value - 10)
+        assert judged[0].instrument == "caliper"
+    with pytest.raises(InspectionError, match="'depth'"):
+        judge(ITEMS, {"depth": (1.0, "", "")}, **limits)
+
+
+def test_statistics_are_those_of_the_deviations() -> None:
+    taken = {"width": (10.1, "", ""), "height": (39.7, "", "")}
+    found = statistics(judge(ITEMS, taken, tolerance_mm=1.0, action_mm=0.5))
+    assert found["deviation_mean_mm"] == pytest.approx(-0.1)
+    assert found["deviation_sd_mm"] == pytest.approx(0.2828, abs=1e-4)
+    assert found["deviation_max_mm"] == pytest.approx(0.3)
+    assert statistics(judge(ITEMS, {}, tolerance_mm=1.0, action_mm=0.5)) == {}
+
+
+def test_virtual_measurements_say_that_they_are(tmp_path: Path) -> None:
+    virtual = measurements(None, {"width": 10.0})
+    assert virtual == {"width": (10.0, "virtual caliper on the tool path", "practice")}
+    path = _table(tmp_path / "t.csv", "feature,measured_mm\nwidth,10.2\n")
+    assert measurements(path, {"width": 10.0})["width"][0] == 10.2
+
+
+def test_a_part_without_features_cannot_be_inspected() -> None:
+    with pytest.raises(InspectionError, match="without a dimension"):
+        plan([])
