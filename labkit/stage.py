@@ -122,6 +122,8 @@ class Stage:
         """Add a value with its limit and verdict."""
         if isinstance(value, bool):
             value = "yes" if value else "no"
+        elif isinstance(value, float):
+            value = round(value, 6)
         self.checks.append(Check(name=name, value=value, unit=unit, limit=limit, verdict=verdict))
 
     def check_at_most(
@@ -161,6 +163,7 @@ class Stage:
         write_whole(self.output("parameters.yaml"), text)
         final, revision = self.case.next_folder(self.name)
         outputs = hashes_below(self.folder, relative_to=self.folder)
+        outputs.pop("notebook.ipynb", None)  # still being written; the signed link holds its hash
         if self._sources:
             self.details["sources"] = self._sources
         result = Result(

@@ -21,6 +21,9 @@ from labkit.printing.octoprint import OctoPrint
 HEARTBEAT_LIMIT_S = 40.0
 """The server's heart beats every 25 s; a channel silent for longer is dead."""
 
+GREETING_LIMIT_S = 2.0
+"""A server that has not begun to push by then is only polled."""
+
 _EVENTS = ["PrintStarted", "PrintDone", "PrintFailed", "PrintCancelled", "PrintPaused", "Error"]
 
 
@@ -35,9 +38,13 @@ class Events:
         self._printer = printer
         self._socket: websocket.WebSocket | None = None
         self._retry_at = self._heard_at = 0.0
+        self._admitted = False
 
     def __enter__(self) -> Self:
-        self.read(timeout_s=1.0)
+        """Returns once the server pushes to us, so that nothing after is missed."""
+        give_up = time.monotonic() + GREETING_LIMIT_S
+        while not self._admitted and time.monotonic() < give_up:
+            self.read(timeout_s=0.2)
         return self
 
     def __exit__(
@@ -69,7 +76,7 @@ class Events:
         except websocket.WebSocketTimeoutException:
             if time.monotonic() - self._heard_at > HEARTBEAT_LIMIT_S:
                 self._close()
-        except (websocket.WebSocketException, OSError, ValueError, PrinterError):
+        except (websocket.WebSocketException, OSError, ValueError, KeyError, PrinterError):
             self._close()
         return []
 
@@ -105,6 +112,8 @@ class Events:
             for kind, content in message.items():
                 if kind in ("connected", "reauthRequired"):
                     self._log_in()
+                elif kind == "history":  # the first message to whom it has admitted
+                    self._admitted = True
                 elif kind == "event":
                     found.append((str(content["type"]), content.get("payload") or {}))
                 elif kind == "current":

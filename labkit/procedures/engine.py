@@ -149,6 +149,7 @@ class LabEngine(Engine):  # type: ignore[misc]  # papermill is untyped
                 timeout=execution_timeout,
                 timeout_func=lambda _cell: max(0.1, end - time.monotonic()),
                 startup_timeout=120,
+                iopub_timeout=60,  # nbclient gives up after 4 s, and then blames the cell
                 store_widget_state=False,
                 on_cell_execute=_teller(nb_man.nb, on_cell),
                 log=_log,

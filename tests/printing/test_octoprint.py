@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from labkit.errors import InputError, PrinterError
+from labkit.printing import push
 from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint, was_answered
 from labkit.printing.push import Events
 
@@ -201,6 +202,7 @@ def test_push_tells_of_a_print(printer: OctoPrint, tmp_path: Path) -> None:
     assert 0 < positions[-1] <= path.stat().st_size
 
 
-def test_push_channel_that_is_not_there_is_only_silent() -> None:
+def test_push_channel_that_is_not_there_is_only_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "GREETING_LIMIT_S", 0.1)
     with stub({}) as server, Events(OctoPrint(server.url, "key")) as events:
         assert events.read(timeout_s=0.01) == []

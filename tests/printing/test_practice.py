@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-import yaml
 
 from labkit import processes
 from labkit.errors import ToolMissingError
@@ -100,9 +99,8 @@ def test_survives_its_starter_and_is_found_again(
 
         assert mode_of(practice.folder) == 0o700
         assert mode_of(practice.key_file) == mode_of(practice.folder / "server.json") == 0o600
-        config = yaml.safe_load((practice.folder / "config.yaml").read_text())
-        script = config["scripts"]["gcode"]["afterPrinterConnected"]
-        assert script == "M220 S200\nM221 S200"
+        script = practice.folder / "scripts" / "gcode" / "afterPrinterConnected"
+        assert script.read_text() == "M220 S200\nM221 S200"  # the server keeps it there
 
         found.upload(write_gcode(tmp_path / "kept.gcode"), "kept.gcode")
         pid = first["pid"]

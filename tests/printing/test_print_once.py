@@ -16,6 +16,7 @@ from labkit.printing import submission
 from labkit.printing.jobs import Job, Register, planned_job
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import PracticePrinter
+from labkit.printing.push import Events
 from labkit.printing.record import JobRecord
 from labkit.printing.submission import print_once
 from labkit.printing.watching import Progress
@@ -215,6 +216,31 @@ def test_pause_does_not_end_it_and_cancel_does(printer: OctoPrint, tmp_path: Pat
     assert 0 < record.filepos_bytes < record.file_size_bytes
     assert submit(gcode, printer).state == "cancelled"
     assert prints_of(printer, record.file_name) == 1
+
+
+def test_without_the_push_channel_asking_is_enough(
+    printer: OctoPrint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Events, "_open", lambda self: False)
+    assert submit(write_gcode(tmp_path / "polled.gcode", dwells=15), printer).state == "finished"
+
+    def cancel(progress: Progress) -> None:
+        if progress.state == "Printing" and progress.done_bytes:
+            printer.cancel()
+
+    record = submit(write_gcode(tmp_path / "polled 2.gcode", dwells=80), printer, progress=cancel)
+    assert record.state == "failed"
+    assert "it failed or was cancelled" in record.history[-1].seen
+
+
+def test_error_of_the_firmware_is_told(printer: OctoPrint, tmp_path: Path) -> None:
+    fault = "!!DEBUG:trigger_fatal_error_marlin"
+    record = submit(write_gcode(tmp_path / "fault.gcode", dwells=40, extra=fault), printer)
+    assert record.state == "failed"
+    assert "Thermal Runaway" in record.history[-1].seen
+    assert "raise the attempt number" in record.known[-1]
+    with pytest.raises(PrinterError, match="not ready: Offline after error"):
+        submit(write_gcode(tmp_path / "next.gcode"), printer)
 
 
 def test_busy_printer_starts_nothing_and_the_job_can_come_later(

@@ -222,9 +222,9 @@ def test_the_words_of_a_picture_reach_the_archived_page() -> None:
     data, metadata = picture._repr_mimebundle_()
     v4 = nbformat.v4
     shown = v4.new_output("execute_result", data=data, metadata=metadata, execution_count=1)
-    page, _ = HTMLExporter(mathjax_url="", require_js_url="", mermaid_js_url="").from_notebook_node(
-        v4.new_notebook(cells=[v4.new_code_cell("picture", outputs=[shown])])
-    )
+    executed = v4.new_notebook(cells=[v4.new_code_cell("picture", outputs=[shown])])
+    to_page = HTMLExporter(template_name="classic")  # type: ignore[no-untyped-call]
+    page, _ = to_page.from_notebook_node(executed)
     assert f'alt="{picture.alt}"' in page
 
 

@@ -1,0 +1,169 @@
+"""Bad input and missing tools: one clear paragraph, the right exit code, nothing half-written."""
+
+import json
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.case import STAGES
+from labkit.files import write_whole
+from labkit.processes import Finished, run
+from tests.acceptance.conftest import Lab
+from tests.conftest import SAMPLE
+
+
+def _one_paragraph(done: Finished, exit_code: int, *words: str) -> None:
+    assert done.exit_code == exit_code, done.errors
+    said = [line for line in done.errors.splitlines() if line.startswith("Found: ")]
+    assert len(said) == 1, done.errors
+    assert "Traceback" not in done.errors + done.output
+    assert "Expected: " in said[0]
+    assert "Do next: " in said[0]
+    for word in words:
+        assert word in said[0]
+
+
+def _nothing_half_written(case: Path, *finished: str) -> None:
+    assert {path.name for path in case.iterdir()} == {"order.yaml", "evidence", *finished}
+
+
+@pytest.fixture
+def case(lab: Lab, tmp_path: Path) -> Path:
+    return lab.new(tmp_path.name)
+
+
+def test_an_empty_folder(lab: Lab, case: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = lab.labkit("run", case, "--source", tmp_path / "empty")
+    _one_paragraph(done, 2, "an empty folder")
+    _nothing_half_written(case)
+
+
+def test_a_folder_of_texts_named_after_a_patient(lab: Lab, case: Path, tmp_path: Path) -> None:
+    write_whole(tmp_path / "DOE_JOHN" / "letter.txt", "Dear colleague")
+    done = lab.labkit("run", case, "--source", tmp_path / "DOE_JOHN")
+    _one_paragraph(done, 2, "none of them a DICOM image")
+    assert "DOE" not in done.errors
+    _nothing_half_written(case)
+    kept = list((case / "evidence" / "failed").glob("01_scan-*.ipynb"))
+    assert len(kept) == 1
+    assert "DOE" not in kept[0].read_text()
+
+
+def test_a_truncated_image(lab: Lab, case: Path, tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "ct")
+    image = sorted((tmp_path / "ct").iterdir())[20]
+    image.write_bytes(image.read_bytes()[:-5000])
+    done = lab.labkit("run", case, "--source", tmp_path / "ct")
+    _one_paragraph(done, 2, "cannot be read")
+    _nothing_half_written(case)
+
+
+def test_no_source_and_no_case(lab: Lab, case: Path) -> None:
+    _one_paragraph(lab.labkit("run", case), 2, "no source")
+    _one_paragraph(lab.labkit("run", case / "nosuch"), 2, "no order.yaml")
+    _one_paragraph(lab.labkit("verify", case / "nosuch"), 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["-p", "segmentation.thresold_hu=250"], "thresold_hu"),
+        (["-p", "segmentation.threshold_hu=9999"], "threshold_hu = 9999"),
+        (["-p", "billing.price=1"], "no stage 'billing'"),
+        (["-p", "threshold_hu"], "-p threshold_hu"),
+        (["09_billing"], "no stage '09_billing'"),
+        (["--procedure", "nosuch"], "no procedure 'nosuch'"),
+        (["--nosuch"], "--nosuch"),
+    ],
+)
+def test_a_wrong_word_is_refused_before_anything_runs(
+    lab: Lab, case: Path, words: list[str], found: str
+) -> None:
+    before = sorted(path.name for path in case.iterdir())
+    _one_paragraph(lab.labkit("run", case, *words), 2, found)
+    assert [name for name in before if name != "evidence"] == ["order.yaml"]
+
+
+def test_an_error_as_json_is_one_document(lab: Lab, case: Path) -> None:
+    done = lab.labkit("run", case, "--json")
+    error = json.loads(done.output)["error"]
+    assert error["type"] == "ScanError"
+    assert set(error) == {"type", "found", "expected", "where", "fix"}
+
+
+def test_no_slicer(finished: Path, lab: Lab) -> None:
+    words = ["-p", "slicing.layer_height_mm=0.25"]
+    done = lab.labkit("run", finished, *words, PRUSA_SLICER="/nowhere/prusa-slicer")
+    _one_paragraph(done, 3, "PRUSA_SLICER names")
+    _nothing_half_written(finished, *STAGES)
+
+
+def test_no_such_printer_and_none_at_its_address(finished: Path, lab: Lab) -> None:
+    _one_paragraph(
+        lab.labkit("run", finished, "-p", "printing.printer=nosuch"), 2, "no approval of this"
+    )
+    digest = json.loads((finished / "04_slicing" / "gcode.json").read_text())["sha256"]
+    approved = [f"-pprinting.approved_sha256={digest}", "-pprinting.approved_by=Dr A. Example"]
+    _one_paragraph(
+        lab.labkit("run", finished, "-p", "printing.printer=nosuch", *approved),
+        2,
+        "no printer 'nosuch'",
+    )
+    write_whole(lab.home / "closed.key", "k" * 32, mode=0o600)
+    write_whole(
+        lab.home / "printers.yaml", "closed: {url: 'http://127.0.0.1:9', key_file: closed.key}\n"
+    )
+    _one_paragraph(lab.labkit("run", finished, "-p", "printing.printer=closed", *approved), 3)
+    _nothing_half_written(finished, *STAGES)
+
+
+def test_a_wrong_key(finished: Path, lab: Lab) -> None:
+    url = json.loads((lab.home / "practice" / "server.json").read_text())["url"]
+    digest = json.loads((finished / "04_slicing" / "gcode.json").read_text())["sha256"]
+    write_whole(lab.home / "wrong.key", "k" * 32, mode=0o600)
+    write_whole(lab.home / "printers.yaml", f"bench: {{url: '{url}', key_file: wrong.key}}\n")
+    approved = [f"-pprinting.approved_sha256={digest}", "-pprinting.approved_by=Dr A. Example"]
+    done = lab.labkit("run", finished, "-p", "printing.printer=bench", *approved)
+    _one_paragraph(done, 3, "key")
+    assert "k" * 32 not in done.errors
+
+
+def test_a_full_disk(lab: Lab, case: Path) -> None:
+    """A limit on the size of a file stands for the full disk: the write fails half-way."""
+    words = [str(word) for word in lab.command("run", case, "--source", SAMPLE)]
+    limited = ["sh", "-c", 'ulimit -f 4000; exec "$@"', "sh", *words]
+    done = run(limited, environment=lab.environment({}), timeout_s=300)
+    _one_paragraph(done, 3, "the disk is full", "volume.nrrd")
+    _nothing_half_written(case)
+
+
+def test_an_interrupt_leaves_nothing_half_written(lab: Lab, case: Path) -> None:
+    words = [str(word) for word in lab.command("run", case, "--source", SAMPLE)]
+    with subprocess.Popen(
+        words, env=lab.environment({}), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "01_scan: 4/" in line:
+                running.send_signal(signal.SIGINT)
+                break
+        said = running.stderr.read()
+        assert running.wait(60) == 130
+    assert "interrupted" in said
+    _nothing_half_written(case)
+
+
+def test_no_server_and_no_slicer_are_named_by_the_doctor(lab: Lab) -> None:
+    done = lab.labkit(
+        "doctor", "--json", PRUSA_SLICER="/nowhere/slicer", LABKIT_OCTOPRINT="/nowhere/octoprint"
+    )
+    tools: dict[str, Any] = {row["tool"]: row for row in json.loads(done.output)["tools"]}
+    assert done.exit_code == 3
+    for name in ("PrusaSlicer", "practice OctoPrint"):
+        assert tools[name]["state"] == "missing"
+        assert tools[name]["fix"]

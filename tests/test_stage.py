@@ -1,0 +1,120 @@
+"""A stage as a person or plain papermill uses it: without `labkit run` around it."""
+
+from typing import Any
+
+import pytest
+
+from labkit.case import Case, Verdict, read_result
+from labkit.errors import CaseError, InputError, ParameterError
+from labkit.files import content_digest, sha256_of, write_whole
+from labkit.stage import Stage, begin
+
+
+def _begin(case: Case, stage: str = "01_scan", **values: Any) -> Stage:
+    return begin(stage, {"case_dir": str(case.root), "In": [], "PRACTICE": "practice", **values})
+
+
+def test_a_record_holds_what_was_decided_used_made_and_found(case: Case) -> None:
+    stage = _begin(case, "03_design", scale=0.5, operator="anna")
+    write_whole(stage.output("part.stl"), "solid")
+    stage.check("closed", True, "pass")
+    stage.check_at_most("editing error", 0.12345678, unit="mm", tolerance=0.2, action=0.05)
+    stage.metrics = {"volume_mm3": 1.0}
+    stage.warn("scaled")
+    stage.record()
+    folder = case.current("03_design")
+    assert folder is not None
+    result = read_result(folder)
+    assert (result.verdict, result.mode, result.operator) == ("action", "interactive", "anna")
+    assert result.parameters["scale"] == 0.5
+    assert result.inputs == {"order.yaml": sha256_of(case.root / "order.yaml")}
+    assert result.outputs == {
+        f"03_design/{name}": sha256_of(folder / name) for name in ("parameters.yaml", "part.stl")
+    }
+    assert [(check.value, check.verdict) for check in result.checks] == [
+        ("yes", "pass"),
+        (0.123457, "action"),
+    ]
+    assert str(case.root) not in (folder / "result.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.05, "pass"), (0.2, "action"), (0.21, "fail"), (-1, "pass")]
+)
+def test_levels(case: Case, value: float, verdict: str) -> None:
+    stage = _begin(case)
+    stage.check_at_most("x", value, unit="mm", tolerance=0.2, action=0.05)
+    assert stage.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [
+        ([], "not done"),
+        (["pass", "action"], "action"),
+        (["action", "not done"], "not done"),
+        (["not done", "fail", "pass"], "fail"),
+    ],
+)
+def test_the_worst_check_decides(case: Case, verdicts: list[Verdict], worst: str) -> None:
+    stage = _begin(case)
+    for verdict in verdicts:
+        stage.check("x", 1, verdict)
+    assert stage.verdict == worst
+
+
+def test_a_mistyped_parameter_is_refused_even_where_papermill_lets_it_through(case: Case) -> None:
+    with pytest.raises(ParameterError, match="thresold_hu"):
+        _begin(case, "02_segmentation", thresold_hu=250)
+    with pytest.raises(ParameterError, match="threshold_hu = 9999"):
+        _begin(case, "02_segmentation", threshold_hu=9999)
+
+
+def test_modules_functions_and_hidden_names_of_a_notebook_do_not_matter(case: Case) -> None:
+    _begin(case, _private=1, views=pytest, exit=print, Out={}, get_ipython=print)
+
+
+def test_a_path_is_hashed_and_not_recorded(case: Case) -> None:
+    source = case.root.parent / "DOE_JOHN"
+    write_whole(source / "x.dcm", "1")
+    stage = _begin(case, source=str(source))
+    assert stage.path("source") == source
+    result = stage.record()
+    assert result.details["sources"] == {"source": content_digest(source)}
+    folder = case.current("01_scan")
+    assert folder is not None
+    for path in folder.iterdir():
+        assert "DOE" not in path.read_text()
+
+
+def test_a_path_that_names_nothing_is_none_and_one_that_is_gone_an_error(case: Case) -> None:
+    assert _begin(case).path("source") is None
+    with pytest.raises(InputError, match="the source does not exist"):
+        _begin(case, source="/no/such/place").path("source")
+
+
+def test_inputs_are_hashed_when_they_are_read(case: Case) -> None:
+    first = _begin(case)
+    write_whole(first.output("volume.nrrd"), "v")
+    first.record()
+    second = _begin(case, "02_segmentation")
+    second.input("01_scan", "volume.nrrd")
+    assert second.result_of("01_scan").stage == "01_scan"
+    assert set(second.record().inputs) == {
+        "order.yaml",
+        "01_scan/volume.nrrd",
+        "01_scan/result.json",
+    }
+
+
+def test_accepted_decisions_are_those_that_the_record_holds(case: Case) -> None:
+    stage = _begin(case, "02_segmentation")
+    assert "Accepted" in stage.accept({"threshold_hu": 250})
+    with pytest.raises(ParameterError):
+        stage.accept({"threshold_hu": 9999})
+    assert stage.record().parameters["threshold_hu"] == 250
+
+
+def test_without_a_case_nothing_begins(lab_home: object) -> None:
+    with pytest.raises(CaseError, match="no case folder"):
+        begin("01_scan", {})
