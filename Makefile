@@ -4,6 +4,7 @@
 #   ARGS='...'          words handed on to the command, e.g. make test ARGS='tests/slicing -x'
 
 BIN := .venv/bin
+CODE = $(wildcard labkit tests notebooks sample_data benchmarks)
 ARGS ?=
 export PYTHON
 MAKEFLAGS += --no-print-directory
@@ -26,8 +27,8 @@ test: setup-tests lint ## style, types and all tests
 
 lint: setup ## style and types only
 	@echo 'test: ruff'
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/ruff check --quiet $(CODE)
+	@$(BIN)/ruff format --quiet --check $(CODE)
 	@echo 'test: mypy'
 	@$(BIN)/mypy --no-error-summary
 

@@ -10,17 +10,15 @@ from pathlib import Path
 
 import cc3d
 import manifold3d
-import nrrd
 import numpy as np
 import numpy.typing as npt
 import pyvista
 import trimesh
 
 from labkit.errors import SegmentationError
-from labkit.files import written_whole
 from labkit.parameters import Segmentation, Structure
 from labkit.surface import Distances, distances, mesh_of, solid
-from labkit.volume import AIR_HU, Array, Volume
+from labkit.volume import AIR_HU, Array, Volume, write_array
 
 
 @dataclass(frozen=True)
@@ -183,8 +181,7 @@ def write_mask(
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    with written_whole(path) as temporary:
-        nrrd.write(str(temporary), np.transpose(mask), header, index_order="F", compression_level=1)
+    write_array(np.transpose(mask), header, path)
 
 
 def _small_cavities(

@@ -1,7 +1,9 @@
 """The scan in patient space: the only place where coordinates are converted."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nrrd
 import numpy as np
@@ -65,10 +67,15 @@ def write_nrrd(volume: Volume, path: Path) -> None:
         "encoding": "gzip",
         "frame_of_reference_uid": volume.frame_of_reference_uid,
     }
+    write_array(np.transpose(volume.hu), header, path)
+
+
+def write_array(values: npt.NDArray[Any], header: dict[str, Any], path: Path) -> None:
+    """Write an array, first axis i, as NRRD; the same content gives the same bytes."""
     with written_whole(path) as temporary:
-        nrrd.write(
-            str(temporary), np.transpose(volume.hu), header, index_order="F", compression_level=1
-        )
+        nrrd.write(str(temporary), values, header, index_order="F", compression_level=1)
+        dated = temporary.read_bytes()
+        temporary.write_bytes(re.sub(rb"^# on [^\n]*\n", b"", dated, count=1, flags=re.MULTILINE))
 
 
 def read_nrrd(path: Path) -> Volume:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv with everything labkit needs; says nothing when that is done already.
 #
-#   setup/install.sh [--tests]     --tests: also what only the tests need (make, Chromium)
+#   setup/install.sh [--tests]     --tests: also what only the tests need (make, a browser)
 #
 # Environment
 #   PYTHON                     the Python (3.11 or newer) to build on; else the newest found
@@ -123,6 +123,8 @@ missing_for_tests() {
     have make || echo make
     # Ubuntu has Chromium as a snap only, and so no package of that name
     have chromium || ! available chromium || echo chromium
+    # playwright's own node needs it
+    installed libatomic1 || echo libatomic1
 }
 
 may_be_root() {
