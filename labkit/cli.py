@@ -182,7 +182,12 @@ def doctor(
 
 
 @app.command("practice-printer")
-def practice_printer(as_json: Json = False) -> None:
+def practice_printer(
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the one that a killed run left behind.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """A practice OctoPrint until interrupted (Ctrl-C); prints its address and key file.
 
     Example: labkit practice-printer
@@ -190,6 +195,9 @@ def practice_printer(as_json: Json = False) -> None:
     from labkit.printing.practice import PracticePrinter
 
     practice = PracticePrinter()
+    if stop:
+        practice.stop()
+        raise typer.Exit(0)
     address = practice.start().url
     about = {"address": address, "key_file": str(practice.key_file)}
     try:

@@ -12,7 +12,7 @@ from labkit.traceability.procedure import procedure
 
 DECISIONS: Overrides = {
     "02_segmentation": {"components": 2},
-    "03_design": {"keep_from_mm": 48.0},
+    "03_design": {"keep_from_mm": 55.0},
     "04_slicing": {"layer_height_mm": 0.3, "infill_percent": 10},
 }
 """Radius and ulna, their wrist ends, quick to print."""

@@ -30,6 +30,7 @@ from labkit.volume import Array
 Frame = Literal["LPS", "plate"]
 
 _WIDTH_PX, _HEIGHT_PX = 1200, 560
+_SHARP_DEGREES, _OUTLINED_DEGREES = 50.0, 75.0
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,20 @@ def _rendered(
     try:
         plotter.add_light(pyvista.Light(light_type="headlight"))  # a map needs even light
         plotter.background_color = pyvista.Color(PAPER)
-        plotter.add_mesh(shape, scalars="colour", rgb=True, smooth_shading=True, specular=0.1)
+        plotter.add_mesh(
+            shape,
+            scalars="colour",
+            rgb=True,
+            smooth_shading=True,
+            split_sharp_edges=True,  # else flat faces beside fine ones look creased
+            feature_angle=_SHARP_DEGREES,
+            specular=0.1,
+        )
+        edges = shape.extract_feature_edges(
+            _OUTLINED_DEGREES, boundary_edges=False, manifold_edges=False, non_manifold_edges=False
+        )
+        if edges.n_cells:  # under a light from the eye flat faces are told apart by them only
+            plotter.add_mesh(edges, color=INK, line_width=1)
         plotter.camera.position = middle + towards * (np.ptp(depth) + 1.0)
         plotter.camera.focal_point = middle
         plotter.camera.up = up
