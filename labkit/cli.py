@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from labkit.errors import InputError, LabkitError
@@ -240,36 +239,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_leave(words))
 
 
+_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""The base of what Typer raises over words it does not understand; it has no public name."""
+
+_INTERRUPTED = 130
+
+
 def _leave(words: list[str]) -> int:
-    debug = "--debug" in words
     try:
         done = app(words, standalone_mode=False)
-        return done if isinstance(done, int) else 0
+        code = done if isinstance(done, int) else 0
     except LabkitError as error:
-        if debug:
+        if "--debug" in words:
             traceback.print_exc()
-        _report(error.as_dict(), str(error), "--json" in words)
+        _report(error, "--json" in words)
         return error.exit_code
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
-    except click.ClickException as error:
+    except _UsageError as error:
         usage = InputError(
-            error.format_message(),
+            str(error),
             expected="a command as `labkit --help` shows it",
             where="labkit " + " ".join(words[:1]),
             fix=f"see `labkit {' '.join(words[:1])} --help`",
         )
-        _report(usage.as_dict(), str(usage), "--json" in words)
-        return 2
-    except (KeyboardInterrupt, click.exceptions.Abort):
+        _report(usage, "--json" in words)
+        return usage.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
         _say("interrupted; nothing half-written was kept, run the same command to go on")
-        return 130
+    return code
 
 
-def _report(fields: dict[str, str], text: str, as_json: bool) -> None:
+def _report(error: LabkitError, as_json: bool) -> None:
     if as_json:
-        _document({"error": fields})
-    _say(text)
+        _document({"error": error.as_dict()})
+    _say(str(error))
 
 
 def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str, dict[str, object]]:

@@ -9,6 +9,7 @@ from labkit.procedures.notebooks import shipped
 from labkit.procedures.run import Overrides, Say, exit_code, run_case
 from labkit.processes import Finished, run
 from labkit.traceability.procedure import procedure
+from labkit.traceability.release import INSPECTION
 
 DECISIONS: Overrides = {
     "02_segmentation": {"components": 2},
@@ -45,16 +46,12 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
 
 def stock_in_toto_verify(root: Path) -> Finished:
     """What the verifier of the in-toto project itself says of a sealed case; 0: accepted."""
-    return run(
-        [
-            Path(sys.executable).with_name("in-toto-verify"),
-            *("--layout", "evidence/root.layout"),
-            *("--verification-keys", "evidence/qa.pub"),
-            *("--link-dir", "evidence"),
-        ],
-        folder=root,
-        timeout_s=600,
-    )
+    words: list[str | Path] = [Path(sys.executable).with_name("in-toto-verify")]
+    words += ["--layout", "evidence/root.layout", "--verification-keys", "evidence/qa.pub"]
+    try:
+        return run([*words, "--link-dir", "evidence"], folder=root, timeout_s=600)
+    finally:
+        (root / f"{INSPECTION}.link").unlink(missing_ok=True)  # the verifier's own note
 
 
 def _free_folder() -> Path:

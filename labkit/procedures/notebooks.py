@@ -40,12 +40,13 @@ def notebook_of(stage: str) -> Path:
 def source_hash(path: Path) -> str:
     """SHA-256 of what a notebook says and does: cell ids, kinds, tags and sources.
 
-    Outputs, counts and editor settings do not count, so that opening a notebook and
-    saving it does not make another procedure of it.
+    Outputs, counts and editor settings do not count, nor does the parameters cell,
+    whose values every record holds: setting a value by hand, opening and saving do
+    not make another procedure of a notebook.
     """
-    notebook = nbformat.read(path, as_version=4)
-    cells = [
-        [cell.get("id", ""), cell.cell_type, cell.metadata.get("tags", []), cell.source]
-        for cell in notebook.cells
-    ]
+    cells = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        tags = cell.metadata.get("tags", [])
+        source = "" if "parameters" in tags else cell.source
+        cells.append([cell.get("id", ""), cell.cell_type, tags, source])
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
