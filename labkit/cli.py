@@ -239,7 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_leave(words))
 
 
-_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_UsageError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 """The base of what Typer raises over words it does not understand; it has no public name."""
 
 _INTERRUPTED = 130
@@ -247,7 +249,7 @@ _INTERRUPTED = 130
 
 def _leave(words: list[str]) -> int:
     try:
-        done = app(words, standalone_mode=False)
+        done = app(words or ["--help"], standalone_mode=False)
         code = done if isinstance(done, int) else 0
     except LabkitError as error:
         if "--debug" in words:
