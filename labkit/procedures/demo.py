@@ -1,5 +1,6 @@
 """The demo: the sample scan through all stages, judged by the stock in-toto verifier."""
 
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
     sample = shipped("sample_data")
     root = _free_folder() if folder is None else folder
     if not (root / "order.yaml").exists():
-        Case.create(root, read_order(sample / "order.yaml"))
+        order = read_order(sample / "order.yaml")
+        # A code of its own: a case of the same code and G-code would not be printed again.
+        code = f"SAMPLE-{secrets.token_hex(2).upper()}"
+        Case.create(root, order.model_copy(update={"case": code}))
     case = Case(root)
     scan = {"01_scan": {"source": str(sample / "ct_forearm")}}
     outcomes = run_case(case.root, procedure("practice"), overrides={**DECISIONS, **scan}, say=say)

@@ -39,10 +39,10 @@ class Lab:
         """What ``labkit … --json`` says; stdout must hold that and nothing else."""
         return json.loads(self.labkit(*words, "--json").output)
 
-    def new(self, name: str) -> Path:
-        """A case made from the sample's order."""
+    def new(self, name: str, order: Path = PROJECT / "sample_data" / "order.yaml") -> Path:
+        """A case made from an order, the sample's if no other is given."""
         case = self.cases / name
-        made = self.labkit("new", case, "--order", PROJECT / "sample_data" / "order.yaml")
+        made = self.labkit("new", case, "--order", order)
         assert made.exit_code == 0, made.errors
         return case
 

@@ -50,6 +50,7 @@ def test_a_practice_print_says_so(demo: dict[str, Any]) -> None:
     job = json.loads((Path(demo["case"]) / "05_printing" / "job.json").read_text())
     assert job["practice"] is True
     assert job["state"] == "finished"
+    assert job["started_here"] is True
     warnings = read_result(Path(demo["case"]) / "07_traceability").warnings
     assert "practice printer: nothing real was printed" in warnings
 
@@ -167,7 +168,7 @@ def test_a_changed_decision_runs_what_it_touches_and_prints_nothing_twice(
 
 def test_the_same_decisions_give_the_same_products(demo: dict[str, Any], lab: Lab) -> None:
     """A replay of the deterministic stages, from the scan to the frozen G-code."""
-    again = lab.new("again")
+    again = lab.new("again", Path(demo["case"]) / "order.yaml")
     words = [f"-p{stage}.{name}={value}" for stage, name, value in _decisions()]
     done = lab.labkit("run", again, "01", "02", "03", "04", "--source", SAMPLE, *words)
     assert done.exit_code == 0, done.errors

@@ -27,9 +27,7 @@ WORDS = (
 
 def _case(lab: Lab, tmp_path: Path, name: str) -> Path:
     write_whole(tmp_path / "order.yaml", ORDER)
-    case = lab.cases / name
-    assert lab.labkit("new", case, "--order", tmp_path / "order.yaml").exit_code == 0
-    return case
+    return lab.new(name, tmp_path / "order.yaml")
 
 
 def test_a_plastic_skull_goes_from_dicom_to_a_verified_record(
