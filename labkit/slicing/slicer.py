@@ -65,17 +65,19 @@ def find_slicer() -> Slicer:
     Raises
     ------
     ToolMissingError
-        None answers, it is older than 2.5, or ``$PRUSA_SLICER`` names something else.
+        None answers, all are older than 2.5, or ``$PRUSA_SLICER`` names something else.
     """
     chosen = os.environ.get("PRUSA_SLICER")
+    found = f"PRUSA_SLICER names {chosen}" if chosen else "no PrusaSlicer on this machine"
     for command in [(chosen,)] if chosen else _candidates():
         version = _version(command)
         if version is None:
             continue
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-            raise _missing(f"PrusaSlicer {version} at {command[0]}, which is too old")
+            found = f"PrusaSlicer {version} at {command[0]}, which is too old"
+            continue
         return Slicer(command, version)
-    raise _missing(f"PRUSA_SLICER names {chosen}" if chosen else "no PrusaSlicer on this machine")
+    raise _missing(found)
 
 
 def slice_part(
