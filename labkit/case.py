@@ -6,7 +6,8 @@
     <case>/01_scan/ … 07_…/        products of a stage, with parameters.yaml,
                                    notebook.ipynb and result.json
     <case>/03_design.r2/           the stage again: a new revision, nothing overwritten
-    <case>/evidence/               signatures over all of it, and notebooks that failed
+    <case>/evidence/               signatures over all of it; notebooks that failed;
+                                   what was made by hand and not signed
     <case>/.staging/               a stage while it runs; renamed when it is whole
 """
 
@@ -14,6 +15,7 @@ import contextlib
 import json
 import re
 import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +60,9 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="case code")
-    patient_code: str = Field(min_length=1, description="the patient's code, not the name")
+    patient_code: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="the patient's code, not the name"
+    )
     anatomy: str = Field(min_length=1, description="what is to be made visible or fitted")
     laterality: Literal["left", "right", "none"]
     device: Literal["anatomical model"] = "anatomical model"
@@ -213,6 +217,14 @@ class Case:
             folder.mkdir(parents=True)
         return folder
 
+    def by_hand(self, stage: str) -> Path:
+        """An empty folder for a stage that a person works on, out of the way of any run."""
+        _known(stage)
+        parent = self.evidence / "by-hand"
+        with storage_errors(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{stage}-", dir=parent))
+
     def publish(self, in_work: Path, stage: str) -> Path:
         """Give a finished stage its place, in one step."""
         folder, _ = self.next_folder(stage)
@@ -243,20 +255,29 @@ def read_order(path: Path) -> Order:
     """
     if not path.is_file():
         raise CaseError(
-            f"no {path.name} here",
-            expected="a case folder, made by `labkit new CASE --order FILE`",
+            f"no file {path.name}",
+            expected="an order in YAML; `labkit new CASE --order FILE` makes a case of it",
             where=str(path.parent),
-            fix="make the case first, or name the right folder",
+            fix="name the right case folder or the right order file",
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Order.model_validate(content)
+        text = path.read_text(encoding="utf-8")
+        twice = _given_twice(text)
+        if twice:
+            raise CaseError(
+                f"{twice} is given twice",
+                expected="each field once",
+                where=str(path),
+                fix="delete the line that is wrong",
+            )
+        return Order.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise CaseError(
-            f"{path.name} cannot be read as YAML",
+            f"{path.name} cannot be read as YAML" + ("" if line is None else f", line {line + 1}"),
             expected="lines of the form `name: value`",
             where=str(path.parent),
-            fix="correct it after the example in the README",
+            fix="correct it after sample_data/order.yaml",
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -265,8 +286,15 @@ def read_order(path: Path) -> Order:
             f"the order's field {field}: {first['msg']}",
             expected="the fields " + ", ".join(Order.model_fields),
             where=str(path),
-            fix="correct the order and run again",
+            fix="correct the order; codes without spaces, a number as a code in quotes",
         ) from error
+
+
+def _given_twice(text: str) -> str:
+    """The first field that a YAML table names twice; the parser would keep the last."""
+    table = yaml.compose(text, Loader=yaml.SafeLoader)
+    names = [key.value for key, _ in table.value] if isinstance(table, yaml.MappingNode) else []
+    return next((str(name) for name in names if names.count(name) > 1), "")
 
 
 def read_result(folder: Path) -> Result:

@@ -4,16 +4,18 @@ Heavy imports happen inside the commands, so that ``labkit --help`` answers at o
 """
 
 import json
+import shlex
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from labkit.errors import InputError, LabkitError
+from labkit.errors import InputError, LabkitError, StorageError
 
 app = typer.Typer(
     name="labkit",
@@ -124,7 +126,7 @@ def status(case: CasePath, as_json: Json = False) -> None:
     Example: labkit status cases/C-0001
     """
     from labkit.case import Case
-    from labkit.procedures.run import status as status_of
+    from labkit.procedures.holding import status as status_of
 
     opened = Case(case)
     rows = status_of(opened)
@@ -132,8 +134,16 @@ def status(case: CasePath, as_json: Json = False) -> None:
         _document({"case": opened.order.case, "stages": rows})
         return
     _table(rows, ["stage", "state", "verdict", "finished", "operator"])
-    following = next((row for row in rows if row["state"] != "holds"), None)
-    _print(f"next: labkit run {case}" if following else "everything holds")
+    states = [str(row["state"]) for row in rows]
+    following = next((state for state in states if state != "holds"), None)
+    name = shlex.quote(str(case))
+    if following is None:
+        _print("everything holds")
+    elif "NOT AS SIGNED" in following:
+        _print(f"next: labkit verify {name}")
+    elif not following.startswith("running"):
+        source = " --source FOLDER" if states[0] == "to do" else ""
+        _print(f"next: labkit run {name}{source}")
 
 
 @app.command()
@@ -144,8 +154,16 @@ def verify(
 
     Example: labkit verify cases/C-0001
     """
+    from labkit.errors import CaseError
     from labkit.traceability.verification import verify as verify_case
 
+    if not path.is_dir():
+        raise CaseError(
+            "no such folder",
+            expected="a case folder",
+            where=str(path),
+            fix="check the path",
+        )
     verification = verify_case(path)
     if as_json:
         _document(verification.as_dict())
@@ -195,7 +213,12 @@ def practice_printer(
 
     practice = PracticePrinter()
     if stop:
+        running = practice.attach() is not None
         practice.stop()
+        if as_json:
+            _document({"stopped": running})
+        else:
+            _print("stopped" if running else "none was running")
         raise typer.Exit(0)
     address = practice.start().url
     about = {"address": address, "key_file": str(practice.key_file)}
@@ -209,6 +232,8 @@ def practice_printer(
         _say("runs until you press Ctrl-C")
         while practice.attach() is not None:
             time.sleep(5)
+    except KeyboardInterrupt:
+        _say("stopped")
     finally:
         practice.stop()
 
@@ -261,10 +286,21 @@ def _leave(words: list[str]) -> int:
             str(error),
             expected="a command as `labkit --help` shows it",
             where="labkit " + " ".join(words[:1]),
-            fix=f"see `labkit {' '.join(words[:1])} --help`",
+            fix="see `labkit --help`, and `labkit COMMAND --help`",
         )
         _report(usage, "--json" in words)
         return usage.exit_code
+    except OSError as error:
+        if "--debug" in words:
+            traceback.print_exc()
+        refused = StorageError(
+            f"the system refused: {error.strerror or type(error).__name__}",
+            expected="files and folders that this user may read and write",
+            where=str(error.filename or ""),
+            fix="check the permissions, or use another folder",
+        )
+        _report(refused, "--json" in words)
+        return refused.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:
@@ -281,6 +317,8 @@ def _report(error: LabkitError, as_json: bool) -> None:
 def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str, dict[str, object]]:
     import yaml
 
+    from labkit.parameters import MODELS
+
     found: dict[str, dict[str, object]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -292,7 +330,14 @@ def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str,
                 where="labkit run",
                 fix="write the stage, a point, the parameter's name, = and the value",
             )
-        found.setdefault(stage_named(stage), {})[parameter] = yaml.safe_load(value)
+        named = stage_named(stage)
+        field = MODELS[named].model_fields.get(parameter)
+        worded = field is None or field.annotation not in (int, float, bool)
+        decided: object = value
+        if not worded:
+            with suppress(yaml.YAMLError):  # then it is refused by name, as any other word
+                decided = yaml.safe_load(value)
+        found.setdefault(named, {})[parameter] = decided
     return found
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -109,6 +110,11 @@ def measurements(filled: Path | None, virtual_mm: Mapping[str, float]) -> Measur
     }
 
 
+def keep_table(filled: Path, path: Path) -> None:
+    """Put a copy of the filled table among the products: it is the raw data."""
+    write_whole(path, filled.read_bytes())
+
+
 def statistics(measured: Sequence[Measured]) -> dict[str, float]:
     """Mean (trueness), SD (precision, ISO 5725) and largest absolute deviation, in mm.
 
@@ -147,6 +153,8 @@ def read_measurements(path: Path) -> Measurements:
         raise _unreadable(f"no column {' or '.join(sorted(missing))}")
     found: dict[str, tuple[float, str, str]] = {}
     for line, row in enumerate(rows, 2):
+        if None in row:
+            raise _unreadable(f"line {line}: more values than columns (a decimal comma?)")
         feature, value = (row["feature"] or "").strip(), (row["measured_mm"] or "").strip()
         if not feature or not value:
             continue
@@ -154,6 +162,8 @@ def read_measurements(path: Path) -> Measurements:
             raise _unreadable(f"line {line}: {feature} for the second time")
         try:
             measured_mm = float(value.replace(",", "."))
+            if not isfinite(measured_mm) or measured_mm <= 0:
+                raise ValueError
         except ValueError as error:
             raise _unreadable(f"line {line}: {value!r} is no number of millimetres") from error
         found[feature] = (

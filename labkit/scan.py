@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,8 @@ _HEADER = [
     "ConvolutionKernel",
     "NumberOfFrames",
     "SamplesPerPixel",
-    "PatientPosition",
+    "RescaleSlope",
+    "RescaleIntercept",
     "Laterality",
 ]
 
@@ -60,6 +62,9 @@ class Image:
     orientation: npt.NDArray[np.float64] | None
     pixel_spacing_mm: tuple[float, float] | None
     shape: tuple[int, int]
+    frame_of_reference_uid: str
+    to_hounsfield: tuple[float, float] | None
+    """Rescale slope and intercept."""
 
 
 @dataclass
@@ -135,7 +140,10 @@ def discover(source: Path | None, progress: Progress | None = None) -> tuple[lis
         if header is None:
             others += 1
         else:
-            _add(found, path, header)
+            try:
+                _add(found, path, header)
+            except (TypeError, ValueError) as error:  # a tag that must hold a number does not
+                raise _cut_short(path) from error
         if progress:
             progress(number, len(files))
     if not found:
@@ -244,32 +252,40 @@ def _add(found: dict[str, Series], path: Path, header: Dataset) -> None:
     if uid not in found:
         kernel = header.get("ConvolutionKernel") or ""
         thickness = header.get("SliceThickness")
+        kind = header.get("ImageType") or []
         found[uid] = Series(
             key=hashlib.sha256(pseudonym_uid(uid).encode()).hexdigest()[:6],
             modality=str(header.get("Modality", "")),
-            image_type=tuple(str(word) for word in header.get("ImageType", [])),
+            image_type=(kind,) if isinstance(kind, str) else tuple(str(word) for word in kind),
             kernel=kernel if isinstance(kernel, str) else "/".join(kernel),
             slice_thickness_mm=None if thickness is None else float(thickness),
             frame_of_reference_uid=str(header.get("FrameOfReferenceUID", "")),
             sop_class_uid=str(header.get("SOPClassUID", "")),
-            samples_per_pixel=int(header.get("SamplesPerPixel", 1)),
+            samples_per_pixel=int(header.get("SamplesPerPixel") or 1),
             frames=int(header.get("NumberOfFrames") or 1),
             laterality={"L": "left", "R": "right"}.get(str(header.get("Laterality", "")), ""),
         )
+    rescale = _pair(_numbers_of([header.get("RescaleSlope"), header.get("RescaleIntercept")], 2))
     found[uid].images.append(
         Image(
             path=path,
             position_lps_mm=_numbers(header, "ImagePositionPatient", 3),
             orientation=_numbers(header, "ImageOrientationPatient", 6),
             pixel_spacing_mm=_pair(_numbers(header, "PixelSpacing", 2)),
-            shape=(int(header.Rows), int(header.get("Columns", 0))),
+            shape=(int(header.Rows), int(header.get("Columns") or 0)),
+            frame_of_reference_uid=str(header.get("FrameOfReferenceUID", "")),
+            to_hounsfield=rescale,
         )
     )
 
 
 def _numbers(header: Dataset, name: str, count: int) -> npt.NDArray[np.float64] | None:
+    return _numbers_of(header.get(name) or [], count)
+
+
+def _numbers_of(values: Iterable[Any], count: int) -> npt.NDArray[np.float64] | None:
     try:
-        numbers = np.array([float(value) for value in header.get(name) or []])
+        numbers = np.array([float(value) for value in values])
     except (TypeError, ValueError):
         return None
     return numbers if numbers.size == count and np.isfinite(numbers).all() else None
@@ -310,10 +326,14 @@ def _uneven(series: Series) -> str | None:
             return "an image without a readable Image Orientation (Patient)"
         if image.pixel_spacing_mm is None or min(image.pixel_spacing_mm) <= 0:
             return "an image without a readable Pixel Spacing"
+    if any(not image.to_hounsfield or not image.to_hounsfield[0] for image in series.images):
+        return "an image without Rescale Slope and Intercept: grey values of unknown meaning"
+    orientations = np.array([image.orientation for image in series.images], float)
     differing = {
         "matrix size": len({image.shape for image in series.images}) > 1,
         "pixel spacing": len({image.pixel_spacing_mm for image in series.images}) > 1,
-        "orientation": _spread([image.orientation for image in series.images]) > 1e-4,
+        "frame of reference": len({image.frame_of_reference_uid for image in series.images}) > 1,
+        "orientation": float(np.ptp(orientations, axis=0).max()) > 1e-4,
     }
     if any(differing.values()):
         return "images of different " + " and ".join(what for what in differing if differing[what])
@@ -323,10 +343,6 @@ def _uneven(series: Series) -> str | None:
     if abs(i @ i - 1) > 2e-3 or abs(j @ j - 1) > 2e-3 or abs(i @ j) > 1e-3:
         return "an Image Orientation that is not two unit vectors at a right angle"
     return None
-
-
-def _spread(vectors: list[npt.NDArray[np.float64] | None]) -> float:
-    return float(np.ptp(np.array(vectors, float), axis=0).max())
 
 
 def _irregular(series: Series) -> str | None:
@@ -387,8 +403,8 @@ def _hounsfield(image: Image, number: int, total: int) -> npt.NDArray[np.int16]:
             where="the scan's source",
             fix="export the series again from the PACS; uncompressed or lossless",
         ) from error
-    slope = float(dataset.get("RescaleSlope", 1) or 1)
-    intercept = float(dataset.get("RescaleIntercept", 0) or 0)
+    assert image.to_hounsfield is not None
+    slope, intercept = image.to_hounsfield
     hu = np.rint(stored * slope + intercept)
     padding = dataset.get("PixelPaddingValue")
     if isinstance(padding, int):

@@ -5,10 +5,11 @@ publishes it afterwards.  A person in JupyterLab, or plain papermill, gives noth
 then the stage publishes its own products, unsigned, until ``labkit run`` replays it.
 """
 
+import ast
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from labkit.parameters import StageParameters, validated
 
 RUN_VARIABLE = "LABKIT_RUN"
 """What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
-``paths`` and ``notebook_sha256``.  Paths travel here and not as parameters, since
+``paths``, ``progress`` and ``notebook_sha256``.  Paths travel here and not as parameters, since
 papermill writes parameters into the notebook that becomes evidence."""
 
 _IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
@@ -37,7 +38,6 @@ class Stage:
     name : one of `labkit.case.STAGES`.
     parameters : as decided; replaced when a person accepts others.
     headless : whether ``labkit run`` runs it, and nobody looks on.
-    folder : where its products go until it is finished.
     """
 
     def __init__(self, name: str, parameters: StageParameters) -> None:
@@ -54,7 +54,8 @@ class Stage:
                 fix="set case_dir in the parameters cell, or use `labkit run CASE`",
             )
         self.case = Case(root)
-        self.folder = Path(run["folder"]) if run else self.case.stage_in_work(name)
+        self._folder: Path | None = Path(run["folder"]) if run else self.case.by_hand(name)
+        self._progress = Path(run["progress"]) if run else None
         self._paths: dict[str, str] = run.get("paths", {})
         self._notebook = {
             "name": f"{name}.ipynb",
@@ -73,6 +74,24 @@ class Stage:
     def order(self) -> Order:
         """Who asked for what."""
         return self.case.order
+
+    @property
+    def folder(self) -> Path:
+        """Where the products go until the stage is recorded.
+
+        Raises
+        ------
+        CaseError
+            It was recorded: nothing may be written any more.
+        """
+        if self._folder is None:
+            raise CaseError(
+                "this stage has been recorded",
+                expected="one record for each time the notebook is run",
+                where=self.name,
+                fix="to do it again, run the notebook from its set-up cell",
+            )
+        return self._folder
 
     def path(self, parameter: str) -> Path | None:
         """The place that a path parameter names, or None if it names none.
@@ -106,6 +125,20 @@ class Stage:
         assert result is not None
         return result
 
+    def path_or_kept(self, parameter: str, name: str) -> Path | None:
+        """As `path`; where none is named, the copy ``name`` in this stage's last revision."""
+        place = self.path(parameter)
+        folder = self.case.current(self.name)
+        if place is None and folder is not None and (folder / name).is_file():
+            place = folder / name
+            self._sources[parameter] = content_digest(place)
+        return place
+
+    def tell(self, progress: object) -> None:
+        """Say how far a long step is; ``labkit run`` shows it."""
+        if self._progress is not None:
+            self._progress.write_text(str(progress), encoding="utf-8")
+
     def output(self, name: str) -> Path:
         """Where a product goes."""
         return self.folder / name
@@ -119,12 +152,13 @@ class Stage:
         unit: str = "",
         limit: str = "",
     ) -> None:
-        """Add a value with its limit and verdict."""
+        """Add a value with its limit and verdict, in place of an earlier one of that name."""
         if isinstance(value, bool):
             value = "yes" if value else "no"
         elif isinstance(value, float):
             value = round(value, 6)
-        self.checks.append(Check(name=name, value=value, unit=unit, limit=limit, verdict=verdict))
+        again = Check(name=name, value=value, unit=unit, limit=limit, verdict=verdict)
+        self.checks = [check for check in self.checks if check.name != name] + [again]
 
     def check_at_most(
         self, name: str, value: float, *, unit: str, tolerance: float, action: float | None = None
@@ -189,7 +223,8 @@ class Stage:
         content = result.model_dump_json(by_alias=True, indent=1)
         write_whole(self.output("result.json"), content + "\n")
         if not self.headless:
-            self.folder = self.case.publish(self.folder, self.name)
+            self.case.publish(self.folder, self.name)
+            self._folder = None
         return result
 
 
@@ -202,12 +237,38 @@ def begin(name: str, cell: Mapping[str, Any]) -> Stage:
         The notebook holds a value the stage does not know (papermill lets a
         mistyped ``-p`` through), or one out of range.
     """
+    given = _given(cell.get("In") or [])
     plain = {
         key: value
         for key, value in cell.items()
-        if not key.startswith("_")
+        if (given is None or key in given)
+        and not key.startswith("_")
         and key not in _IPYTHON
         and not key.isupper()  # constants that the notebook imports
         and (value is None or isinstance(value, bool | int | float | str | list | dict))
     }
     return Stage(name, validated(name, plain))
+
+
+def _given(history: Sequence[str]) -> set[str] | None:
+    """The names that the cells run so far give plain values and nothing else.
+
+    That is the parameters cell and what papermill injects, not what the cells below
+    left behind when the notebook was run before.  None without a history.
+    """
+    names: set[str] = set()
+    for source in history:
+        try:
+            statements = ast.parse(source).body
+            for statement in statements:
+                if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+                    raise ValueError
+                ast.literal_eval(statement.value)
+        except (SyntaxError, ValueError):
+            continue
+        for statement in statements:
+            targets = (
+                statement.targets if isinstance(statement, ast.Assign) else [statement.target]  # type: ignore[attr-defined]
+            )
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names if any(history) else None

@@ -17,7 +17,7 @@ def test_a_folder_that_is_in_use_is_not_taken(case: Case, order: Order) -> None:
 
 
 def test_a_folder_without_an_order_is_no_case(tmp_path: Path) -> None:
-    with pytest.raises(CaseError, match=r"no order\.yaml"):
+    with pytest.raises(CaseError, match=r"no file order\.yaml"):
         Case(tmp_path)
 
 
@@ -28,6 +28,9 @@ def test_a_folder_without_an_order_is_no_case(tmp_path: Path) -> None:
         ("- 1", "the whole"),
         ("case: C-1\npatient_name: Doe", "patient_code"),
         ("case: ../../etc", "case"),
+        ("laterality: left\ncase: C-1\nlaterality: right", "laterality is given twice"),
+        ("a: b\nc: d: e", "line 2"),
+        ("case: C-1\npatient_code: Hans Müller", "patient_code"),
     ],
 )
 def test_a_bad_order_is_refused_by_field(tmp_path: Path, text: str, found: str) -> None:

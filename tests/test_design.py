@@ -102,6 +102,9 @@ def test_nothing_left_or_an_open_surface_is_refused(bone: trimesh.Trimesh, order
         design_anatomical_model(bone, Design(keep_from_mm=59.9), order)
     with pytest.raises(DesignError, match="within the 60 mm"):
         design_anatomical_model(bone, Design(keep_from_mm=500.0), order)
+    thin = Design(keep_length_mm=2.0)
+    with pytest.raises(DesignError, match=r"less than 2\.4 mm of the anatomy"):
+        editing_error(bone, design_anatomical_model(bone, thin, order), thin)
     bone.update_faces(np.arange(len(bone.faces)) > 3)
     with pytest.raises(DesignError, match="not a closed body"):
         design_anatomical_model(bone, Design(), order)

@@ -41,6 +41,9 @@ def test_a_table_from_a_german_spreadsheet_is_understood(tmp_path: Path) -> None
         ("", "no column feature or measured_mm"),
         ("feature,measured_mm\nwidth,ten\n", "line 2: 'ten' is no number"),
         ("feature,measured_mm\nwidth,10\nwidth,11\n", "line 3: width for the second time"),
+        ("feature,measured_mm\nwidth,10,93\n", "line 2: more values than columns"),
+        ("feature,measured_mm\nwidth,nan\n", "line 2: 'nan' is no number"),
+        ("feature,measured_mm\nwidth,-10\n", "line 2: '-10' is no number"),
     ],
 )
 def test_a_table_that_cannot_be_used_says_where(tmp_path: Path, text: str, found: str) -> None:

@@ -11,7 +11,7 @@ from labkit.stage import Stage, begin
 
 
 def _begin(case: Case, stage: str = "01_scan", **values: Any) -> Stage:
-    return begin(stage, {"case_dir": str(case.root), "In": [], "PRACTICE": "practice", **values})
+    return begin(stage, {"case_dir": str(case.root), "PRACTICE": "practice", **values})
 
 
 def test_a_record_holds_what_was_decided_used_made_and_found(case: Case) -> None:
@@ -58,8 +58,8 @@ def test_levels(case: Case, value: float, verdict: str) -> None:
 )
 def test_the_worst_check_decides(case: Case, verdicts: list[Verdict], worst: str) -> None:
     stage = _begin(case)
-    for verdict in verdicts:
-        stage.check("x", 1, verdict)
+    for number, verdict in enumerate(verdicts):
+        stage.check(f"check {number}", 1, verdict)
     assert stage.verdict == worst
 
 
@@ -113,6 +113,48 @@ def test_accepted_decisions_are_those_that_the_record_holds(case: Case) -> None:
     with pytest.raises(ParameterError):
         stage.accept({"threshold_hu": 9999})
     assert stage.record().parameters["threshold_hu"] == 250
+
+
+def test_after_the_record_nothing_can_be_written_any_more(case: Case) -> None:
+    stage = _begin(case)
+    write_whole(stage.output("volume.nrrd"), "v")
+    stage.record()
+    before = sorted(case.root.rglob("*"))
+    for act in (stage.record, lambda: stage.output("volume.nrrd")):
+        with pytest.raises(CaseError, match="has been recorded"):
+            act()
+    assert sorted(case.root.rglob("*")) == before
+
+
+def test_work_by_hand_leaves_the_folder_of_a_run_alone(case: Case) -> None:
+    in_work = case.stage_in_work("01_scan")
+    write_whole(in_work / "half", "x")
+    _begin(case)
+    assert (in_work / "half").is_file()
+
+
+def test_what_the_cells_below_left_behind_is_no_parameter(case: Case) -> None:
+    history = ["", 'case_dir: str = "x"  # c\noperator: str = "anna"', "rows = [1]\nprint(rows)"]
+    cell = {"case_dir": str(case.root), "operator": "anna", "rows": [1], "limit": 2}
+    assert begin("01_scan", {**cell, "In": history}).parameters.operator == "anna"
+    with pytest.raises(ParameterError, match="thresold"):
+        begin("01_scan", {**cell, "thresold": 1, "In": [*history, "thresold = 1"]})
+
+
+def test_a_check_that_is_repeated_takes_the_place_of_the_first(case: Case) -> None:
+    stage = _begin(case)
+    stage.check("a", 1, "fail")
+    stage.check("a", 2, "pass")
+    assert [(check.value, check.verdict) for check in stage.checks] == [(2, "pass")]
+
+
+def test_a_table_that_was_given_once_is_kept_for_the_next_time(case: Case) -> None:
+    first = _begin(case, "06_inspection")
+    assert first.path_or_kept("measurements_csv", "measurements.csv") is None
+    write_whole(first.output("measurements.csv"), "feature,measured_mm\n")
+    first.record()
+    kept = _begin(case, "06_inspection").path_or_kept("measurements_csv", "measurements.csv")
+    assert kept == case.root / "06_inspection" / "measurements.csv"
 
 
 def test_without_a_case_nothing_begins(lab_home: object) -> None:

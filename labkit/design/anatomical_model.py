@@ -78,12 +78,24 @@ def editing_error(surface: trimesh.Trimesh, part: Part, parameters: Design) -> D
     """How far the patient's surface (LPS mm) lies from the part's, where the part keeps it.
 
     Left out are the ends, where the cut and the base are meant to differ.
+
+    Raises
+    ------
+    DesignError
+        Nothing but the ends is left.
     """
     points = np.asarray(surface.vertices)
     height = points[:, 2] - points[:, 2].min() - parameters.keep_from_mm
     hidden = 2 * OVERLAP_MM / parameters.scale
     top = parameters.keep_length_mm or height.max() + 1
     kept = points[(height > hidden) & (height < top - hidden)]
+    if not len(kept):
+        raise DesignError(
+            f"less than {2 * hidden:.1f} mm of the anatomy kept",
+            expected="more than the base and the cut hide",
+            where="03_design, keep_length_mm and scale",
+            fix=f"keep at least {3 * hidden:.0f} mm",
+        )
     placed = part.mesh.copy()
     placed.apply_transform(part.plate_to_patient)
     return distances(kept, placed)

@@ -4,7 +4,13 @@ from labkit.errors import ApprovalError
 
 
 def check_approval(
-    gcode_sha256: str, approved_sha256: str, approved_by: str, *, practice: bool
+    gcode_sha256: str,
+    approved_sha256: str,
+    approved_by: str,
+    *,
+    printer: str,
+    sliced_for: str,
+    practice: bool,
 ) -> str:
     """Who approved this G-code, in a sentence.
 
@@ -14,14 +20,24 @@ def check_approval(
     Raises
     ------
     ApprovalError
-        Nobody approved it, or what was approved is another file.
+        Nobody approved it, what was approved is another file, or the file was sliced
+        and checked for another printer.
     """
     if practice:
         return "practice print: no approval needed, nothing real is printed"
-    if approved_sha256 == gcode_sha256 and approved_by:
+    if printer != sliced_for:
+        raise ApprovalError(
+            f"G-code that was sliced and checked for the printer {sliced_for}",
+            expected=f"G-code for {printer}",
+            where="04_slicing, printer",
+            fix=f"slice with the profile of {printer}: -p slicing.printer={printer}",
+        )
+    if approved_sha256 == gcode_sha256 and approved_by.strip():
         return f"approved by {approved_by}: {gcode_sha256}"
     raise ApprovalError(
-        "an approval of another file" if approved_sha256 else "no approval of this G-code",
+        "an approval of another file, or without a name"
+        if approved_sha256
+        else "no approval of this G-code",
         expected="the name of a person, and the hash of the file that the person looked at",
         where="05_printing, approved_sha256 and approved_by",
         fix=f"look at stage 04_slicing; to approve it set approved_by and approved_sha256 to "

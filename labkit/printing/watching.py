@@ -36,6 +36,9 @@ class Progress:
     size_bytes: int
     says: str
 
+    def __str__(self) -> str:
+        return f"{self.says} {self.done_percent:.0f} %"
+
     @property
     def done_percent(self) -> float:
         """Bytes done, in % of the file."""

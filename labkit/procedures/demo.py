@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from labkit.case import Case, read_order
+from labkit.case import STAGES, Case, read_order
+from labkit.errors import CaseError
 from labkit.procedures.notebooks import shipped
 from labkit.procedures.run import Overrides, Say, exit_code, run_case
 from labkit.processes import Finished, run
@@ -18,6 +19,10 @@ DECISIONS: Overrides = {
     "04_slicing": {"layer_height_mm": 0.3, "infill_percent": 10},
 }
 """Radius and ulna, their wrist ends, quick to print."""
+
+
+CODE = "SAMPLE-"
+"""How the case codes of the demo begin."""
 
 
 def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
@@ -33,16 +38,24 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
     if not (root / "order.yaml").exists():
         order = read_order(sample / "order.yaml")
         # A code of its own: a case of the same code and G-code would not be printed again.
-        code = f"SAMPLE-{secrets.token_hex(2).upper()}"
+        code = f"{CODE}{secrets.token_hex(2).upper()}"
         Case.create(root, order.model_copy(update={"case": code}))
     case = Case(root)
+    if not case.order.practice or not case.order.case.startswith(CODE):
+        raise CaseError(
+            f"case {case.order.case}, which is no case of the demo",
+            expected="a new folder, or one that the demo made",
+            where=str(case.root),
+            fix="choose another folder: the demo must not touch a case of yours",
+        )
     scan = {"01_scan": {"source": str(sample / "ct_forearm")}}
     outcomes = run_case(case.root, procedure("practice"), overrides={**DECISIONS, **scan}, say=say)
+    report = {"case": str(case.root), "stages": [vars(outcome) for outcome in outcomes]}
+    if outcomes[-1].stage != STAGES[-1]:
+        return report | {"record": "", "in_toto_verify": "not released", "exit_code": 1}
     judged = stock_in_toto_verify(case.root)
-    return {
-        "case": str(case.root),
-        "record": str(case.product("07_traceability", "record.pdf")),
-        "stages": [vars(outcome) for outcome in outcomes],
+    return report | {
+        "record": str(case.product(STAGES[-1], "record.pdf")),
         "in_toto_verify": "accepted" if judged.exit_code == 0 else judged.errors.strip(),
         "exit_code": exit_code(outcomes) or (0 if judged.exit_code == 0 else 4),
     }

@@ -1,12 +1,9 @@
-"""A case through its stages: each a notebook, run headless, published whole and signed.
-
-A stage *holds* while its signature fits what is on disk and its notebook, decisions
-and inputs are still those it was made with.  What holds is not run again.
-"""
+"""A case through its stages: each a notebook, run headless, published whole and signed."""
 
 import contextlib
 import difflib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,21 +13,31 @@ from pathlib import Path
 
 import filelock
 import nbformat
-import yaml
 
-from labkit.case import STAGES, Case, Result, Verdict, now, read_result
-from labkit.errors import CaseError, EvidenceError, InputError, LabkitError
-from labkit.files import content_digest, sha256_of, storage_errors, write_whole
-from labkit.parameters import MODELS, StageParameters, is_path, validated
+from labkit.case import STAGES, Case, Verdict, now, read_result
+from labkit.errors import CaseError, InputError, LabkitError
+from labkit.files import storage_errors, write_whole
+from labkit.parameters import MODELS, is_path, validated
 from labkit.procedures.engine import run_notebook
+from labkit.procedures.holding import (
+    is_signed,
+    outdated,
+    place_of,
+    request_for,
+    split,
+    state_of,
+)
 from labkit.procedures.notebooks import notebook_of, source_hash
 from labkit.stage import RUN_VARIABLE
-from labkit.traceability.evidence import sign_order, sign_stage, why_not
+from labkit.traceability.evidence import sign_order, sign_stage
 from labkit.traceability.procedure import Procedure
 from labkit.traceability.release import seal
 
 TIME_LIMIT_S = 7 * 24 * 3600.0
 """No notebook takes longer: watching a print is the longest, and has its own alarm."""
+
+FOLLOW_S = 3.0
+"""How often the progress of a long step is looked at."""
 
 Overrides = Mapping[str, Mapping[str, object]]
 """``{stage: {parameter: value}}``."""
@@ -60,13 +67,14 @@ def run_case(
 ) -> list[Outcome]:
     """Run what does not hold, in order; one outcome per stage that was looked at.
 
-    Ends early at a stage whose verdict is *fail* or *not done*; only an inspection
-    that failed goes on, since a part out of tolerance needs its record all the more.
+    Ends early at a stage whose verdict is *fail* or *not done*; only from inspection it
+    goes on, since a part out of tolerance needs its record all the more.
 
     Raises
     ------
     CaseError
-        Not a case, or another run is at work on it.
+        Not a case, another run is at work on it, or a stage before those asked for does
+        not hold.
     InputError
         The procedure is no longer valid.
     LabkitError
@@ -77,11 +85,14 @@ def run_case(
     _check_valid(procedure)
     for stage in overrides:
         validated(stage, overrides[stage])
+        _check_places(stage, overrides[stage])
     outcomes: list[Outcome] = []
     with _alone(case):
         sign_order(case)
         for stage in STAGES:
             if stages is not None and stage not in stages:
+                if any(STAGES.index(asked) > STAGES.index(stage) for asked in stages):
+                    _require_good(case, stage)
                 continue
             outcomes.append(_run_or_keep(case, stage, overrides.get(stage, {}), procedure, say))
             if outcomes[-1].verdict in ("fail", "not done") and stage != "06_inspection":
@@ -115,74 +126,49 @@ def stage_named(words: str) -> str:
     )
 
 
-def status(case: Case) -> list[dict[str, object]]:
-    """One row per stage: folder, state, verdict, when, who, and what is next."""
-    rows: list[dict[str, object]] = []
-    for stage in STAGES:
-        folder = case.current(stage)
-        row: dict[str, object] = {"stage": stage, "state": "to do", "verdict": ""}
-        if folder is not None:
-            result = read_result(folder)
-            row |= {
-                "folder": folder.name,
-                "state": _state(case, stage, folder, result),
-                "verdict": result.verdict,
-                "finished": result.finished,
-                "operator": result.operator,
-            }
-        rows.append(row)
-    return rows
-
-
-def overview(cases: Path) -> list[dict[str, object]]:
-    """One row per case folder below ``cases``: what it is, how far, and what is next."""
-    rows: list[dict[str, object]] = []
-    for order in sorted(cases.glob("*/order.yaml")):
-        try:
-            case = Case(order.parent)
-            stages = status(case)
-        except CaseError as error:
-            rows.append({"case": order.parent.name, "next": error.found, "done": 0})
-            continue
-        held = [row for row in stages if row["state"] == "holds"]
-        rows.append(
-            {
-                "case": case.order.case,
-                "anatomy": case.order.anatomy,
-                "side": case.order.laterality,
-                "done": f"{len(held)} of {len(STAGES)}",
-                "next": next((row["stage"] for row in stages if row["state"] != "holds"), ""),
-                "verdict": ", ".join({str(row["verdict"]) for row in held} - {"pass"}) or "pass",
-            }
+def _require_good(case: Case, stage: str) -> None:
+    """See that a stage that is not to be run now is one to build on."""
+    folder = case.current(stage)
+    state = "to do" if folder is None else state_of(case, stage, folder)
+    verdict = "" if folder is None or state != "holds" else read_result(folder).verdict
+    if state != "holds" or (verdict in ("fail", "not done") and stage != "06_inspection"):
+        raise CaseError(
+            f"{stage}: {verdict or state}",
+            expected="every stage before the one asked for to hold, with a good verdict",
+            where=case.root.name,
+            fix=f"run it first, or name no stage: labkit run {case.root.name}",
         )
-    return rows
 
 
-def _state(case: Case, stage: str, folder: Path, result: Result) -> str:
-    if not _signed(case, folder):
-        return "not signed"
-    try:
-        return _outdated(case, stage, folder, result, _request(case, stage, {})) or "holds"
-    except EvidenceError as error:
-        return f"ALTERED: {error.found}"
+def _check_places(stage: str, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        if is_path(MODELS[stage].model_fields[name]) and value and not place_of(value).exists():
+            raise InputError(
+                f"the {name} that is named does not exist",
+                expected="an existing file or folder",
+                where=f"{stage}, {name}",
+                fix="check the path",
+            )
 
 
 def _run_or_keep(
     case: Case, stage: str, override: Mapping[str, object], procedure: Procedure, say: Say
 ) -> Outcome:
     began = time.monotonic()
-    request = _request(case, stage, override)
     folder = case.current(stage)
     why = "not done yet"
-    if folder is not None and not _signed(case, folder):
+    request = dict(override)
+    if folder is not None and not is_signed(case, folder):
+        request = request_for(stage, folder, override)
         _set_aside(case, folder)
         why = "made by hand or cut off before it was signed: run again from its decisions"
     elif folder is not None:
-        result = read_result(folder)
-        why = _outdated(case, stage, folder, result, request)
+        why = outdated(case, stage, folder, override)
         if not why:
-            say(f"{stage}: holds ({result.verdict})")
-            return Outcome(stage, folder.name, result.verdict, False, 0.0, "holds")
+            verdict = read_result(folder).verdict
+            say(f"{stage}: holds ({verdict})")
+            return Outcome(stage, folder.name, verdict, False, 0.0, "holds")
+        request = request_for(stage, folder, override)
     say(f"{stage}: {why}")
     folder = _run(case, stage, request, say)
     result = read_result(folder)
@@ -193,96 +179,46 @@ def _run_or_keep(
     else:
         sign_stage(case, folder, inputs=result.inputs, command=command, environment=environment)
     seconds = time.monotonic() - began
+    for check in result.checks:
+        if check.verdict != "pass":
+            value = f"{check.value} {check.unit}".strip()
+            say(f"  {check.verdict}: {check.name}: {value} (limit: {check.limit})")
+    for text in result.warnings if stage != STAGES[-1] else []:
+        say(f"  note: {text}")
     say(f"{stage}: {result.verdict}, {seconds:.1f} s")
     return Outcome(stage, folder.name, result.verdict, True, seconds, why)
 
 
-def _request(case: Case, stage: str, override: Mapping[str, object]) -> dict[str, object]:
-    """The decisions of the newest revision, with those named now put over them."""
-    folder = case.current(stage)
-    earlier: object = None
-    if folder is not None and (folder / "parameters.yaml").is_file():
-        earlier = yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8"))
-    known = MODELS[stage].model_fields
-    kept = (
-        {name: value for name, value in earlier.items() if name in known}
-        if isinstance(earlier, dict)
-        else {}
-    )
-    return {**kept, **override}
-
-
-def _split(stage: str, request: Mapping[str, object]) -> tuple[StageParameters, dict[str, str]]:
-    """The decisions, validated, and the places named with them."""
-    fields = MODELS[stage].model_fields
-    places = {
-        name: str(Path(str(value)).expanduser().absolute())
-        for name, value in request.items()
-        if is_path(fields[name]) and value
-    }
-    decided = {name: value for name, value in request.items() if not is_path(fields[name])}
-    return validated(stage, decided), places
-
-
-def _outdated(
-    case: Case, stage: str, folder: Path, result: Result, request: Mapping[str, object]
-) -> str:
-    """Why a signed stage no longer holds; empty when it does.
-
-    Raises
-    ------
-    EvidenceError
-        What is on disk is not what was signed: that is for a person to look at.
-    """
-    if altered := why_not(case, folder):
-        raise EvidenceError(
-            altered,
-            expected="the folder as it was signed",
-            where=str(folder),
-            fix="restore it from a copy; `labkit verify` shows all that was altered",
-        )
-    if result.notebook["sha256"] != source_hash(notebook_of(stage)):
-        return "its notebook has changed"
-    parameters, places = _split(stage, request)
-    for name, value in parameters.decided().items():
-        if result.parameters.get(name) != value:
-            return f"{name} is now {value!r}, it was {result.parameters.get(name)!r}"
-    for path, digest in result.inputs.items():
-        used, _, product = path.rpartition("/")
-        newest = case.current(used.partition(".r")[0]) if used else case.root
-        if newest is None or newest.name != used != "":
-            return f"{used} has a newer revision"
-        if sha256_of(newest / product) != digest:
-            return f"{path} has changed"
-    sources = result.details.get("sources", {})
-    for name, place in places.items():
-        if Path(place).exists() and content_digest(Path(place)) != sources.get(name):
-            return f"another {name} is given"
-    return ""
-
-
 def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Path:
     """Run a stage's notebook in a folder of its own and publish that; the new folder."""
-    parameters, places = _split(stage, request)
+    parameters, places = split(stage, request)
     source = notebook_of(stage)
     in_work = case.stage_in_work(stage)
+    progress = in_work.with_suffix(".progress")
     executed = in_work / "notebook.ipynb"
     told = {
         "case": str(case.root),
         "folder": str(in_work),
         "paths": places,
+        "progress": str(progress),
         "notebook_sha256": source_hash(source),
     }
+
+    def on_cell(number: int, total: int, title: str) -> None:
+        progress.write_text(f"{number}/{total} {title}", encoding="utf-8")
+        say(f"{stage}: {number}/{total} {title}")
+
     try:
-        run_notebook(
-            source,
-            executed,
-            parameters.decided(),
-            folder=in_work,
-            environment={RUN_VARIABLE: json.dumps(told)},
-            timeout_s=TIME_LIMIT_S,
-            on_cell=lambda number, total, title: say(f"{stage}: {number}/{total} {title}"),
-        )
+        with _followed(progress, lambda text: say(f"{stage}: {text}")):
+            run_notebook(
+                source,
+                executed,
+                parameters.decided(),
+                folder=in_work,
+                environment={RUN_VARIABLE: json.dumps(told)},
+                timeout_s=TIME_LIMIT_S,
+                on_cell=on_cell,
+            )
         read_result(in_work)
         _forget_paths(executed)
         return case.publish(in_work, stage)
@@ -290,15 +226,40 @@ def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Pat
         _keep_failed(case, stage, executed)
         raise
     finally:
+        progress.unlink(missing_ok=True)
         case.discard(in_work)
 
 
+@contextmanager
+def _followed(progress: Path, say: Say) -> Iterator[None]:
+    """Say what a long step writes into ``progress``, every few seconds."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        said = ""
+        while not ended.wait(FOLLOW_S):
+            with contextlib.suppress(OSError):
+                text = progress.read_text(encoding="utf-8")
+                if text != said and not text[:1].isdigit():  # cells are said when they begin
+                    say(text)
+                said = text
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        follower.join()
+
+
 def _forget_paths(executed: Path) -> None:
-    """Take this machine's paths out of the executed notebook."""
+    """Take this machine's paths out of an executed notebook in ``.staging``."""
     notebook = nbformat.read(executed, as_version=4)
     for name in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(name, None)
-    write_whole(executed, nbformat.writes(notebook) + "\n")
+    root = str(executed.parents[2])
+    write_whole(executed, nbformat.writes(notebook).replace(root, "<case>") + "\n")
 
 
 def _keep_failed(case: Case, stage: str, executed: Path) -> None:
@@ -318,10 +279,6 @@ def _set_aside(case: Case, folder: Path) -> None:
         folder.rename(aside)
 
 
-def _signed(case: Case, folder: Path) -> bool:
-    return any(case.evidence.glob(f"{folder.name}.????????.link"))
-
-
 def _check_valid(procedure: Procedure) -> None:
     if procedure.valid_until < datetime.now(UTC).date():
         raise InputError(
@@ -335,10 +292,10 @@ def _check_valid(procedure: Procedure) -> None:
 @contextmanager
 def _alone(case: Case) -> Iterator[None]:
     lock = filelock.FileLock(case.evidence / "run.lock")
-    with storage_errors(case.evidence):
-        case.evidence.mkdir(exist_ok=True)
     try:
-        lock.acquire(timeout=0)
+        with storage_errors(case.evidence):
+            case.evidence.mkdir(exist_ok=True)
+            lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise CaseError(
             "another run is at work on this case",
@@ -347,6 +304,7 @@ def _alone(case: Case) -> Iterator[None]:
             fix="wait for it to end; `labkit status` shows how far it is",
         ) from error
     try:
+        case.discard(case.root / ".staging")  # what a dead run left
         yield
     finally:
         lock.release()

@@ -65,8 +65,9 @@ def test_a_truncated_image(lab: Lab, case: Path, tmp_path: Path) -> None:
 
 def test_no_source_and_no_case(lab: Lab, case: Path) -> None:
     _one_paragraph(lab.labkit("run", case), 2, "no source")
-    _one_paragraph(lab.labkit("run", case / "nosuch"), 2, "no order.yaml")
-    _one_paragraph(lab.labkit("verify", case / "nosuch"), 4)
+    _one_paragraph(lab.labkit("run", case / "nosuch"), 2, "no file order.yaml")
+    _one_paragraph(lab.labkit("verify", case / "nosuch"), 2, "no such folder")
+    _one_paragraph(lab.labkit("verify", lab.home), 4, "nothing here is signed")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,10 @@ def test_no_source_and_no_case(lab: Lab, case: Path) -> None:
         (["-p", "segmentation.thresold_hu=250"], "thresold_hu"),
         (["-p", "segmentation.threshold_hu=9999"], "threshold_hu = 9999"),
         (["-p", "billing.price=1"], "no stage 'billing'"),
+        (["-p", "segmentation.threshold_hu=="], "threshold_hu = '='"),
+        (["-p", "segmentation.structure=["], "structure = '['"),
+        (["-p", "inspection.measurements_csv=/no/such.csv"], "measurements_csv that is named"),
+        (["04_slicing"], "01_scan: to do"),
         (["-p", "threshold_hu"], "-p threshold_hu"),
         (["09_billing"], "no stage '09_billing'"),
         (["--procedure", "nosuch"], "no procedure 'nosuch'"),

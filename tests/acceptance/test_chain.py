@@ -166,6 +166,48 @@ def test_a_changed_decision_runs_what_it_touches_and_prints_nothing_twice(
     assert lab.labkit("verify", finished).exit_code == 0
 
 
+def test_a_failing_measurement_ends_with_1_and_is_not_forgotten(
+    finished: Path, lab: Lab, tmp_path: Path, stock: Stock
+) -> None:
+    table = tmp_path / "measured.csv"
+    table.write_text("feature,measured_mm\n" + '"landing block A, width",10.6\n')
+    first = lab.labkit("run", finished, "-p", f"inspection.measurements_csv={table}")
+    assert first.exit_code == 1
+    assert "not done: overall height" in first.errors
+    table.unlink()
+    again = lab.labkit("run", finished, "-p", "inspection.tolerance_mm=0.5")
+    assert again.exit_code == 1
+    assert "fail: landing block A, width: 0.6 mm" in again.errors
+    kept = Case(finished).product("06_inspection", "measurements.csv")
+    assert kept.parent.name == "06_inspection.r3"
+    assert "10.6" in kept.read_text()
+    assert stock(finished).exit_code == 0
+
+
+def test_nothing_is_built_on_a_stage_that_does_not_hold(finished: Path, lab: Lab) -> None:
+    done = lab.labkit("run", finished, "03", "-p", "design.scale=0.9")
+    assert done.exit_code == 0, done.errors
+    refused = lab.labkit("run", finished, "05")
+    assert refused.exit_code == 2
+    assert "04_slicing: 03_design has a newer revision" in refused.errors
+
+
+def test_a_case_that_was_not_sealed_is_sealed_by_the_next_run(finished: Path, lab: Lab) -> None:
+    (finished / "evidence" / "root.layout").unlink()
+    assert lab.labkit("run", finished).exit_code == 0
+    assert lab.labkit("verify", finished).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["02_segmentation/parameters.yaml", "02_segmentation/result.json"])
+def test_a_damaged_record_is_altered_evidence(finished: Path, lab: Lab, name: str) -> None:
+    (finished / name).write_text("{[")
+    for command in ("run", "status"):
+        done = lab.labkit(command, finished)
+        assert "Traceback" not in done.errors
+        assert f"{name} was altered" in done.errors + done.output
+    assert lab.labkit("run", finished).exit_code == 4
+
+
 def test_the_same_decisions_give_the_same_products(demo: dict[str, Any], lab: Lab) -> None:
     """A replay of the deterministic stages, from the scan to the frozen G-code."""
     again = lab.new("again", Path(demo["case"]) / "order.yaml")
