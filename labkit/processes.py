@@ -54,12 +54,8 @@ def run(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     timeout_s: float,
-    before: Callable[[], None] | None = None,
 ) -> Finished:
     """Run a program to its end, without a terminal or a shell.
-
-    ``before`` runs in the child just before the program (POSIX only): resource
-    limits go there.
 
     Raises
     ------
@@ -79,22 +75,29 @@ def run(
             text=True,
             errors="replace",
             timeout=timeout_s,
-            preexec_fn=before if os.name == "posix" else None,
             check=False,
         )
     except FileNotFoundError as error:
-        raise ToolMissingError(
-            f"no program {words[0]}",
-            expected="it to be installed",
-            fix="run `labkit doctor`: it names what is missing and how to get it",
-        ) from error
+        raise _missing(words[0]) from error
     except subprocess.TimeoutExpired as error:
-        raise ToolError(
-            f"{Path(words[0]).name} had not ended after {timeout_s:g} s and was stopped",
-            expected="an end within that time",
-            fix="try with a smaller input, or look at what it printed in the log",
-        ) from error
+        raise _late(words[0], timeout_s) from error
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _missing(program: str) -> ToolMissingError:
+    return ToolMissingError(
+        f"no program {program}",
+        expected="it to be installed",
+        fix="run `labkit doctor`: it names what is missing and how to get it",
+    )
+
+
+def _late(program: str, timeout_s: float) -> ToolError:
+    return ToolError(
+        f"{Path(program).name} had not ended after {timeout_s:g} s and was stopped",
+        expected="an end within that time",
+        fix="try with a smaller input, or look at what it printed in the log",
+    )
 
 
 def run_watched(
@@ -133,11 +136,7 @@ def run_watched(
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise ToolMissingError(
-            f"no program {words[0]}",
-            expected="it to be installed",
-            fix="run `labkit doctor`: it names what is missing and how to get it",
-        ) from error
+        raise _missing(words[0]) from error
     late = threading.Event()
 
     def end() -> None:
@@ -166,11 +165,7 @@ def run_watched(
     finally:
         clock.cancel()
     if late.is_set():
-        raise ToolError(
-            f"{Path(words[0]).name} had not ended after {timeout_s:g} s and was stopped",
-            expected="an end within that time",
-            fix="try with a smaller input, or look at what it printed in the log",
-        )
+        raise _late(words[0], timeout_s)
     return Finished(child.returncode, "".join(said), "")
 
 

@@ -4,12 +4,14 @@ import json
 import shutil
 import signal
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from labkit.case import STAGES
+from labkit.case import STAGES, Case
 from labkit.files import write_whole
 from labkit.processes import Finished, run
 from tests.acceptance.conftest import Lab
@@ -108,34 +110,35 @@ def test_no_slicer(finished: Path, lab: Lab) -> None:
     _nothing_half_written(finished, *STAGES)
 
 
-def test_no_such_printer_and_none_at_its_address(finished: Path, lab: Lab) -> None:
-    _one_paragraph(
-        lab.labkit("run", finished, "-p", "printing.printer=nosuch"), 2, "no approval of this"
-    )
-    digest = json.loads((finished / "04_slicing" / "gcode.json").read_text())["sha256"]
-    approved = [f"-pprinting.approved_sha256={digest}", "-pprinting.approved_by=Dr A. Example"]
-    _one_paragraph(
-        lab.labkit("run", finished, "-p", "printing.printer=nosuch", *approved),
-        2,
-        "no printer 'nosuch'",
-    )
-    write_whole(lab.home / "closed.key", "k" * 32, mode=0o600)
-    write_whole(
-        lab.home / "printers.yaml", "closed: {url: 'http://127.0.0.1:9', key_file: closed.key}\n"
-    )
-    _one_paragraph(lab.labkit("run", finished, "-p", "printing.printer=closed", *approved), 3)
-    _nothing_half_written(finished, *STAGES)
+def _sliced_for(lab: Lab, case: Path, printer: str) -> list[str]:
+    """Slice the case for a printer of that name; the words of its approval."""
+    own = files("labkit.slicing") / "profiles" / "printers" / "practice.yaml"
+    profile = yaml.safe_load(own.read_text(encoding="utf-8")) | {"name": printer}
+    write_whole(lab.home / "profiles" / "printers" / f"{printer}.yaml", yaml.safe_dump(profile))
+    sliced = lab.labkit("run", case, "04", "-p", f"slicing.printer={printer}")
+    assert sliced.exit_code == 0, sliced.errors
+    digest = json.loads(Case(case).product("04_slicing", "gcode.json").read_text())["sha256"]
+    return [f"-pprinting.approved_sha256={digest}", "-pprinting.approved_by=Dr A. Example"]
 
 
-def test_a_wrong_key(finished: Path, lab: Lab) -> None:
-    url = json.loads((lab.home / "practice" / "server.json").read_text())["url"]
-    digest = json.loads((finished / "04_slicing" / "gcode.json").read_text())["sha256"]
-    write_whole(lab.home / "wrong.key", "k" * 32, mode=0o600)
-    write_whole(lab.home / "printers.yaml", f"bench: {{url: '{url}', key_file: wrong.key}}\n")
-    approved = [f"-pprinting.approved_sha256={digest}", "-pprinting.approved_by=Dr A. Example"]
-    done = lab.labkit("run", finished, "-p", "printing.printer=bench", *approved)
-    _one_paragraph(done, 3, "key")
-    assert "k" * 32 not in done.errors
+def test_no_such_printer_none_at_its_address_and_a_wrong_key(finished: Path, lab: Lab) -> None:
+    def run_on(printer: str, *words: str) -> Finished:
+        return lab.labkit("run", finished, "05", "-p", f"printing.printer={printer}", *words)
+
+    _one_paragraph(run_on("bench"), 2, "sliced and checked for the printer practice")
+    approved = _sliced_for(lab, finished, "bench")
+    _one_paragraph(run_on("bench"), 2, "no approval of this")
+    _one_paragraph(run_on("bench", approved[0]), 2, "without a name")
+    _one_paragraph(run_on("bench", *approved), 2, "no printer 'bench'")
+    write_whole(lab.home / "bench.key", "k" * 32, mode=0o600)
+    practice = json.loads((lab.home / "practice" / "server.json").read_text())["url"]
+    for url, word in (("http://127.0.0.1:9", "127.0.0.1:9"), (practice, "key")):
+        entry = f"bench: {{url: '{url}', key_file: bench.key}}\n"
+        write_whole(lab.home / "printers.yaml", entry)
+        refused = run_on("bench", *approved)
+        _one_paragraph(refused, 3, word)
+        assert "k" * 32 not in refused.errors
+    _nothing_half_written(finished, *STAGES, "04_slicing.r2")
 
 
 def test_a_full_disk(lab: Lab, case: Path) -> None:
