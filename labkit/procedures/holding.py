@@ -164,9 +164,14 @@ def _profile_hashes(name: str) -> set[str]:
     return found
 
 
+def run_lock(case: Case) -> filelock.BaseFileLock:
+    """The lock that a run holds on a case; taking it never waits."""
+    return filelock.FileLock(case.evidence / "run.lock", timeout=0)
+
+
 def _is_running(case: Case) -> bool:
     try:
-        with filelock.FileLock(case.evidence / "run.lock", timeout=0):
+        with run_lock(case):
             return False
     except filelock.Timeout:
         return True

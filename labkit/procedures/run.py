@@ -24,6 +24,7 @@ from labkit.procedures.holding import (
     outdated,
     place_of,
     request_for,
+    run_lock,
     split,
     state_of,
 )
@@ -38,6 +39,9 @@ TIME_LIMIT_S = 7 * 24 * 3600.0
 
 FOLLOW_S = 3.0
 """How often the progress of a long step is looked at."""
+
+NOT_ACCEPTED: tuple[Verdict, ...] = ("fail", "not done")
+"""The verdicts that nothing is built on; *action* is worth a look and goes on."""
 
 Overrides = Mapping[str, Mapping[str, object]]
 """``{stage: {parameter: value}}``."""
@@ -95,14 +99,14 @@ def run_case(
                     _require_good(case, stage)
                 continue
             outcomes.append(_run_or_keep(case, stage, overrides.get(stage, {}), procedure, say))
-            if outcomes[-1].verdict in ("fail", "not done") and stage != "06_inspection":
+            if outcomes[-1].verdict in NOT_ACCEPTED and stage != "06_inspection":
                 break
     return outcomes
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
     """0 when every verdict is *pass* or *action*, else 1."""
-    return int(any(outcome.verdict in ("fail", "not done") for outcome in outcomes))
+    return int(any(outcome.verdict in NOT_ACCEPTED for outcome in outcomes))
 
 
 def stage_named(words: str) -> str:
@@ -131,7 +135,7 @@ def _require_good(case: Case, stage: str) -> None:
     folder = case.current(stage)
     state = "to do" if folder is None else state_of(case, stage, folder)
     verdict = "" if folder is None or state != "holds" else read_result(folder).verdict
-    if state != "holds" or (verdict in ("fail", "not done") and stage != "06_inspection"):
+    if state != "holds" or (verdict in NOT_ACCEPTED and stage != "06_inspection"):
         raise CaseError(
             f"{stage}: {verdict or state}",
             expected="every stage before the one asked for to hold, with a good verdict",
@@ -291,11 +295,11 @@ def _check_valid(procedure: Procedure) -> None:
 
 @contextmanager
 def _alone(case: Case) -> Iterator[None]:
-    lock = filelock.FileLock(case.evidence / "run.lock")
+    lock = run_lock(case)
     try:
         with storage_errors(case.evidence):
             case.evidence.mkdir(exist_ok=True)
-            lock.acquire(timeout=0)
+            lock.acquire()
     except filelock.Timeout as error:
         raise CaseError(
             "another run is at work on this case",
