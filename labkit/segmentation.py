@@ -100,13 +100,13 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
         Nothing, or nearly everything, lies above the threshold.
     """
     check_threshold(parameters)
-    above = volume.hu > parameters.threshold_hu
+    above = volume.voxels > parameters.threshold_hu
     share = float(above.mean())
     if not 1e-6 < share < 0.999:
         raise SegmentationError(
             f"{share:.2%} of the scan lies above {parameters.threshold_hu} HU",
             expected="a structure that stands out from its surroundings",
-            where=f"grey values from {volume.hu.min()} to {volume.hu.max()} HU",
+            where=f"grey values from {volume.voxels.min()} to {volume.voxels.max()} HU",
             fix="choose a threshold inside that range, or another series",
         )
     mask = (cc3d.largest_k(above, k=parameters.components, connectivity=26) > 0).astype(np.uint8)
@@ -219,7 +219,7 @@ def _isosurface(
         for axis in range(3)
         if (hit := np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))).size
     )
-    hu, inside = volume.hu[box].copy(), inside[box]
+    hu, inside = volume.voxels[box].copy(), inside[box]
     hu[(hu > threshold_hu) & ~inside] = AIR_HU  # other structures at this grey value
     hu[(hu <= threshold_hu) & inside] = threshold_hu + 1  # filled cavities
     hu = np.pad(hu, 1, constant_values=min(AIR_HU, threshold_hu))

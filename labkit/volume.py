@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nrrd
 import numpy as np
@@ -17,26 +17,31 @@ Array = npt.NDArray[np.float64]
 AIR_HU = -1000
 """Air, by the definition of the Hounsfield unit."""
 
+Unit = Literal["HU", "arbitrary"]
+"""What the grey values of a volume mean."""
+
 
 @dataclass(frozen=True)
 class Volume:
-    """A CT volume with its place in the patient.
+    """A scan with its place in the patient.
 
     Parameters
     ----------
-    hu : (k, j, i) int16, Hounsfield units; i runs along the rows of an image,
-        j down its columns, k from image to image.
+    voxels : (k, j, i) int16, grey values in ``unit``; i runs along the rows of an
+        image, j down its columns, k from image to image.
     origin_lps_mm : (3,) float64, mm, LPS: the centre of voxel (0, 0, 0).
     spacing_mm : (3,) float64, mm: distance of voxel centres along i, j, k.
     direction : (3, 3) float64: its columns are the unit vectors of i, j, k in LPS.
     frame_of_reference_uid : the scan's frame, as this lab's pseudonym.
+    unit : ``HU``, or ``arbitrary`` where grey values have no physical meaning (MR).
     """
 
-    hu: npt.NDArray[np.int16]
+    voxels: npt.NDArray[np.int16]
     origin_lps_mm: Array
     spacing_mm: Array
     direction: Array
     frame_of_reference_uid: str = ""
+    unit: Unit = "HU"
 
     @property
     def ijk_to_lps(self) -> Array:
@@ -57,7 +62,7 @@ class Volume:
 
 
 def write_nrrd(volume: Volume, path: Path) -> None:
-    """Write the volume as NRRD: int16, HU, LPS, gzip; 3D Slicer opens it in place."""
+    """Write the volume as NRRD: int16, LPS, gzip; 3D Slicer opens it in place."""
     header = {
         "space": "left-posterior-superior",
         "space directions": (volume.direction * volume.spacing_mm).T,
@@ -66,8 +71,9 @@ def write_nrrd(volume: Volume, path: Path) -> None:
         "kinds": ["domain", "domain", "domain"],
         "encoding": "gzip",
         "frame_of_reference_uid": volume.frame_of_reference_uid,
+        "unit": volume.unit,
     }
-    write_array(np.transpose(volume.hu), header, path)
+    write_array(np.transpose(volume.voxels), header, path)
 
 
 def write_array(values: npt.NDArray[Any], header: dict[str, Any], path: Path) -> None:
@@ -93,11 +99,12 @@ def read_nrrd(path: Path) -> Volume:
         vectors = np.asarray(header["space directions"], float)
         spacing = np.linalg.norm(vectors, axis=1)
         return Volume(
-            hu=np.ascontiguousarray(np.transpose(data)).astype(np.int16, copy=False),
+            voxels=np.ascontiguousarray(np.transpose(data)).astype(np.int16, copy=False),
             origin_lps_mm=np.asarray(header["space origin"], float),
             spacing_mm=spacing,
             direction=(vectors / spacing[:, None]).T,
             frame_of_reference_uid=header.get("frame_of_reference_uid", ""),
+            unit="arbitrary" if header.get("unit") == "arbitrary" else "HU",
         )
     except (nrrd.NRRDError, KeyError, ValueError, OSError, StopIteration) as error:
         raise ScanError(

@@ -27,7 +27,7 @@ def sample_volume(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volume]:
     """The sample forearm."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_HOME", str(tmp_path_factory.mktemp("home")))
-        series, _ = discover(SAMPLE)
+        series = discover(SAMPLE).series
         yield read_volume(choose(series))
 
 

@@ -79,8 +79,8 @@ def test_only_the_largest_pieces_are_kept() -> None:
 
 def _hollow(radius: float) -> Volume:
     volume = _ball_scan(BIG)
-    inner = _ball_scan((BIG[0], radius)).hu
-    return Volume(volume.hu - inner - 50, ORIGIN, SPACING, DIRECTION)
+    inner = _ball_scan((BIG[0], radius)).voxels
+    return Volume(volume.voxels - inner - 50, ORIGIN, SPACING, DIRECTION)
 
 
 def test_cavities_up_to_the_limit_are_filled_and_larger_ones_kept() -> None:
@@ -106,7 +106,7 @@ def test_what_runs_out_of_the_scan_is_closed_and_said() -> None:
 @pytest.mark.parametrize("threshold_hu", [1400, 120])
 def test_nothing_or_everything_above_the_threshold_is_refused(threshold_hu: int) -> None:
     volume = _ball_scan(BIG)
-    hu = volume.hu if threshold_hu == 1400 else volume.hu * 0 + 500
+    hu = volume.voxels if threshold_hu == 1400 else volume.voxels * 0 + 500
     flat = Volume(hu.astype(np.int16), ORIGIN, SPACING, DIRECTION)
     with pytest.raises(SegmentationError, match="of the scan lies above"):
         segment(flat, Segmentation(threshold_hu=threshold_hu))

@@ -74,10 +74,10 @@ def slices(
     window : darkest and brightest grey value shown, in HU.
     point_lps_mm : (3,) float64, mm, LPS: where the planes cross; the middle by default.
     """
-    if mask is not None and mask.shape != volume.hu.shape:
-        raise ValueError(f"mask of shape {mask.shape} for a volume of shape {volume.hu.shape}")
+    if mask is not None and mask.shape != volume.voxels.shape:
+        raise ValueError(f"mask of shape {mask.shape} for a volume of shape {volume.voxels.shape}")
     axis_of, sign_of, oblique_deg = _nearest_axes(volume.direction)
-    size = np.array(volume.hu.shape[::-1])
+    size = np.array(volume.voxels.shape[::-1])
     centre = (size - 1) / 2 if point_lps_mm is None else volume.to_ijk([point_lps_mm])[0]
     cut_ijk = np.clip(np.round(centre), 0, size - 1).astype(int)
     at_lps_mm = volume.to_lps([cut_ijk])[0]
@@ -87,7 +87,7 @@ def slices(
     figure = new_figure(_WIDTH_PX, _HEIGHT_PX, title)
     for plane, ax in zip(_PLANES, _same_scale(figure, extent_mm), strict=True):
         width_mm, height_mm = extent_mm[plane.across], extent_mm[plane.down]
-        grey = _plane_of(volume.hu, plane, cut_ijk, axis_of, sign_of)
+        grey = _plane_of(volume.voxels, plane, cut_ijk, axis_of, sign_of)
         extent = (0.0, width_mm, height_mm, 0.0)
         ax.imshow(grey, cmap="gray", vmin=window[0], vmax=window[1], extent=extent)
         if threshold_hu is not None:

@@ -60,7 +60,7 @@ def test_however_the_scan_lies_left_is_right_front_is_up_and_the_head_on_top(
     assert tilt == pytest.approx(0)
     cut = np.round(volume.to_ijk([LEFT_FRONT_TOP_MM])[0]).astype(int)
     for plane in planes._PLANES:
-        grey = planes._plane_of(volume.hu, plane, cut, axis_of, sign_of)
+        grey = planes._plane_of(volume.voxels, plane, cut, axis_of, sign_of)
         rows, columns = np.nonzero(grey == 1500)
         x = (columns.mean() + 0.5) / grey.shape[1]
         y = (rows.mean() + 0.5) / grey.shape[0]
@@ -91,7 +91,7 @@ def test_lines_are_drawn_where_the_threshold_and_the_mask_are() -> None:
     volume = phantom(np.eye(3), (1.0, 1.0, 1.0))
     plain = views.slices(volume)
     with_line = views.slices(volume, threshold_hu=-300)
-    with_mask = views.slices(volume, mask=volume.hu > 0)
+    with_mask = views.slices(volume, mask=volume.voxels > 0)
     assert _share_of(with_line, (213, 94, 0)) > 0.0005 > _share_of(plain, (213, 94, 0))
     assert _share_of(with_mask, (86, 180, 233)) > 0.0005 > _share_of(plain, (86, 180, 233))
     assert "solid line: -300 HU" in with_line.alt
@@ -126,7 +126,7 @@ def test_an_oblique_scan_is_said_to_be() -> None:
 
 def test_a_scan_of_one_slice_is_drawn() -> None:
     volume = phantom(np.eye(3), (1.0, 1.0, 1.0))
-    flat = Volume(volume.hu[:1], volume.origin_lps_mm, volume.spacing_mm, volume.direction)
+    flat = Volume(volume.voxels[:1], volume.origin_lps_mm, volume.spacing_mm, volume.direction)
     assert views.slices(flat, threshold_hu=-300).png
 
 

@@ -65,10 +65,11 @@ def _home(lab_home: Path) -> None:
 
 
 def test_values_and_geometry_come_out_true(tmp_path: Path) -> None:
-    series, others = discover(_write(_images(), tmp_path / "ct"))
+    found = discover(_write(_images(), tmp_path / "ct"))
+    series, others = found.series, found.other_files
     volume = read_volume(choose(series))
     expected = 100 * np.arange(IMAGES)[:, None] + np.arange(ROWS * COLUMNS)[None]
-    assert (volume.hu == 2 * expected.reshape(IMAGES, ROWS, COLUMNS) - 1000).all()
+    assert (volume.voxels == 2 * expected.reshape(IMAGES, ROWS, COLUMNS) - 1000).all()
     assert volume.spacing_mm.tolist() == pytest.approx([SPACING[1], SPACING[0], STEP])
     assert volume.origin_lps_mm.tolist() == [-10, 20, 100]
     assert volume.to_lps([[1, 2, 3]])[0].tolist() == pytest.approx([-9.4, 21.4, 103.75])
@@ -83,11 +84,11 @@ def _reversed_orientation(images: list[Dataset]) -> None:
 def test_a_stack_seen_from_the_other_side_stays_right_handed(tmp_path: Path) -> None:
     images = _images()
     _reversed_orientation(images)
-    volume = read_volume(choose(discover(_write(images, tmp_path / "ct"))[0]))
+    volume = read_volume(choose(discover(_write(images, tmp_path / "ct")).series))
     assert np.linalg.det(volume.direction) == pytest.approx(1)
     assert volume.direction[:, 2].tolist() == [0, 0, -1]
     assert volume.origin_lps_mm[2] == 100 + (IMAGES - 1) * STEP
-    assert (volume.hu[0] > volume.hu[-1]).all()
+    assert (volume.voxels[0] > volume.voxels[-1]).all()
 
 
 def _move(index: int, by: list[float]) -> Fault:
@@ -150,7 +151,7 @@ def test_a_fault_is_refused_with_its_reason(tmp_path: Path, name: str) -> None:
     fault, reason = FAULTS[name]
     images = _images()
     fault(images)
-    series, _ = discover(_write(images, tmp_path / "ct"))
+    series = discover(_write(images, tmp_path / "ct")).series
     with pytest.raises(ScanError) as caught:
         choose(series)
     assert reason in caught.value.found
@@ -169,7 +170,7 @@ def test_a_file_cut_within_its_pixels_is_refused(tmp_path: Path, keep: float) ->
     last = sorted(folder.iterdir())[-1]
     _cut(last, int(last.stat().st_size * keep))
     with pytest.raises(ScanError):
-        read_volume(choose(discover(folder)[0]))
+        read_volume(choose(discover(folder).series))
 
 
 @pytest.mark.parametrize("size", [200, 300, 500, 700])
@@ -179,7 +180,7 @@ def test_a_file_cut_within_its_header_is_never_left_out_in_silence(
     folder = _write(_images(), tmp_path / "ct")
     _cut(max(folder.iterdir()), size)
     with pytest.raises(ScanError):
-        read_volume(choose(discover(folder)[0]))
+        read_volume(choose(discover(folder).series))
 
 
 def test_an_empty_folder_and_one_of_texts_are_told_apart(tmp_path: Path) -> None:
@@ -201,7 +202,8 @@ def test_the_best_series_is_proposed_and_any_other_can_be_chosen(tmp_path: Path)
         image.SeriesInstanceUID = "1.2.3"
     _write(thick, tmp_path / "disc" / "thick")
     (tmp_path / "disc" / "report.txt").write_text("text")
-    series, others = discover(folder.parent)
+    found = discover(folder.parent)
+    series, others = found.series, found.other_files
     assert [len(one.images) for one in series] == [IMAGES, IMAGES // 2]
     assert others == 1
     assert choose(series) is series[0]
@@ -211,7 +213,7 @@ def test_the_best_series_is_proposed_and_any_other_can_be_chosen(tmp_path: Path)
 
 
 def test_a_scout_beside_the_series_is_never_proposed() -> None:
-    series, _ = discover(SAMPLE)
+    series = discover(SAMPLE).series
     assert choose(series).image_type[2] == "AXIAL"
     assert [one.refusal for one in series] == [None, "a scout image, not a volume"]
 
@@ -219,7 +221,7 @@ def test_a_scout_beside_the_series_is_never_proposed() -> None:
 def test_nothing_in_the_table_names_the_patient(tmp_path: Path) -> None:
     images = _images()
     uid = images[0].SeriesInstanceUID
-    series, _ = discover(_write(images, tmp_path / "DOE_JOHN"))
+    series = discover(_write(images, tmp_path / "DOE_JOHN")).series
     volume = read_volume(series[0])
     said = str(series[0].row()) + volume.frame_of_reference_uid
     assert not any(word in said for word in ("DOE", "4711", uid))
@@ -228,7 +230,7 @@ def test_nothing_in_the_table_names_the_patient(tmp_path: Path) -> None:
 
 def test_the_sample_is_where_its_formula_says(sample_volume: object) -> None:
     volume = sample_volume
-    assert volume.hu.shape == (104, 200, 256)  # type: ignore[attr-defined]
+    assert volume.voxels.shape == (104, 200, 256)  # type: ignore[attr-defined]
     assert volume.spacing_mm.tolist() == pytest.approx([0.5, 0.5, 0.8])  # type: ignore[attr-defined]
 
 
@@ -246,13 +248,13 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_real_scans_come_out_true_or_are_refused(real_data: Path, name: str) -> None:
     shape, spacing, refusal = REAL[name]
-    series, _ = discover(real_data / name)
+    series = discover(real_data / name).series
     if refusal:
         with pytest.raises(ScanError) as caught:
             choose(series)
         assert refusal in caught.value.found
         return
     volume = read_volume(choose(series))
-    assert volume.hu.shape == shape
+    assert volume.voxels.shape == shape
     assert volume.spacing_mm.tolist() == pytest.approx(spacing, abs=1e-3)
-    assert volume.hu.min() <= -1000
+    assert volume.voxels.min() <= -1000
