@@ -1,14 +1,7 @@
-"""A mask of the structure, and its surface taken from the grey values.
-
-The mask only says *which* surface belongs to the structure.  Where the surface lies
-is read from the grey values between the voxels (flying edges at the threshold), so
-that neither the staircase of the mask nor a smoothing of it moves it.
-"""
+"""The surface of a masked structure, read from the grey values."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import cc3d
 import manifold3d
 import numpy as np
 import numpy.typing as npt
@@ -16,36 +9,9 @@ import pyvista
 import trimesh
 
 from labkit.errors import SegmentationError
-from labkit.parameters import Segmentation, Structure
+from labkit.parameters import Segmentation
 from labkit.surface import Distances, distances, mesh_of, solid
-from labkit.volume import AIR_HU, Array, Volume, write_array
-
-
-@dataclass(frozen=True)
-class Preset:
-    """The grey values of a structure in CT.
-
-    ``low_hu`` and ``high_hu`` bound the thresholds that make sense for it.
-    """
-
-    threshold_hu: int
-    low_hu: int
-    high_hu: int
-    terminology: str
-
-
-_TERMS = (
-    "Segmentation category and type - 3D Slicer General Anatomy list"
-    "~SCT^123037004^Anatomical Structure~SCT^{}~^^~Anatomic codes - DICOM master list~^^~^^"
-)
-PRESETS: dict[Structure, Preset] = {
-    "bone": Preset(300, 120, 1500, _TERMS.format("272673000^Bone")),
-    "soft tissue": Preset(-150, -250, 100, _TERMS.format("87784001^Soft tissue")),
-    "skin": Preset(-300, -700, -150, _TERMS.format("39937001^Skin")),
-}
-"""Grey values by structure.  Bone: 226 to 300 HU are the usual lower limits for bone
-in CT (Mimics' preset is 226); air is −1000 and water 0 HU by definition, and fat lies
-near −100 HU, hence the windows of soft tissue and skin."""
+from labkit.volume import AIR_HU, Array, Volume
 
 SMALLEST_PIECE_MM3 = 1.0
 """Fragments of the surface below this are noise of a few voxels."""
@@ -63,55 +29,6 @@ class Surface:
     handles: int
     dropped_pieces: int
     edit: Distances
-
-
-def check_threshold(parameters: Segmentation) -> None:
-    """See that the threshold makes sense for the structure.
-
-    Raises
-    ------
-    SegmentationError
-        It lies outside the structure's window.
-    """
-    preset = PRESETS[parameters.structure]
-    if not preset.low_hu <= parameters.threshold_hu <= preset.high_hu:
-        nearest = min(max(parameters.threshold_hu, preset.low_hu), preset.high_hu)
-        raise SegmentationError(
-            f"threshold_hu = {parameters.threshold_hu} for {parameters.structure}",
-            expected=f"{preset.low_hu} to {preset.high_hu} HU, usually {preset.threshold_hu}",
-            where="02_segmentation",
-            fix=f"the nearest valid value is threshold_hu = {nearest}, or choose another structure",
-        )
-
-
-def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
-    """The mask (k, j, i) uint8 of the structure: 1 inside, 0 outside.
-
-    Voxels above the threshold; of these the largest connected pieces (26
-    neighbours); enclosed cavities up to ``fill_holes_mm3`` filled.
-
-    Restrictions
-    ------------
-    Touching bones are one piece.  Metal and contrast agent lie above the threshold too.
-
-    Raises
-    ------
-    SegmentationError
-        Nothing, or nearly everything, lies above the threshold.
-    """
-    check_threshold(parameters)
-    above = volume.voxels > parameters.threshold_hu
-    share = float(above.mean())
-    if not 1e-6 < share < 0.999:
-        raise SegmentationError(
-            f"{share:.2%} of the scan lies above {parameters.threshold_hu} HU",
-            expected="a structure that stands out from its surroundings",
-            where=f"grey values from {volume.voxels.min()} to {volume.voxels.max()} HU",
-            fix="choose a threshold inside that range, or another series",
-        )
-    mask = (cc3d.largest_k(above, k=parameters.components, connectivity=26) > 0).astype(np.uint8)
-    mask[_small_cavities(mask, volume, parameters.fill_holes_mm3)] = 1
-    return mask
 
 
 def extract_surface(
@@ -142,65 +59,6 @@ def extract_surface(
         dropped_pieces=dropped,
         edit=edit,
     )
-
-
-def edges_touched(mask: npt.NDArray[np.uint8]) -> list[str]:
-    """Which sides of the field of view the structure runs into: it is cut off there."""
-    sides = {
-        "first image": mask[0],
-        "last image": mask[-1],
-        "first row": mask[:, 0],
-        "last row": mask[:, -1],
-        "first column": mask[:, :, 0],
-        "last column": mask[:, :, -1],
-    }
-    return [name for name, side in sides.items() if side.any()]
-
-
-def write_mask(
-    mask: npt.NDArray[np.uint8], volume: Volume, structure: Structure, path: Path
-) -> None:
-    """Write the mask as ``.seg.nrrd``: 3D Slicer opens it in place, with name and colour."""
-    k, j, i = mask.shape
-    header = {
-        "space": "left-posterior-superior",
-        "space directions": (volume.direction * volume.spacing_mm).T,
-        "space origin": volume.origin_lps_mm,
-        "kinds": ["domain", "domain", "domain"],
-        "encoding": "gzip",
-        "Segment0_ID": "Segment_1",
-        "Segment0_Name": structure,
-        "Segment0_NameAutoGenerated": "0",
-        "Segment0_Color": "0.945 0.839 0.569",
-        "Segment0_ColorAutoGenerated": "0",
-        "Segment0_LabelValue": "1",
-        "Segment0_Layer": "0",
-        "Segment0_Extent": f"0 {i - 1} 0 {j - 1} 0 {k - 1}",
-        "Segment0_Tags": f"TerminologyEntry:{PRESETS[structure].terminology}|",
-        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
-        "Segmentation_MasterRepresentation": "Binary labelmap",
-        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-    }
-    write_array(np.transpose(mask), header, path)
-
-
-def _small_cavities(
-    mask: npt.NDArray[np.uint8], volume: Volume, limit_mm3: float
-) -> npt.NDArray[np.bool_]:
-    outside = cc3d.connected_components(mask == 0, connectivity=6)
-    sizes_mm3 = np.bincount(outside.ravel()) * float(np.prod(volume.spacing_mm))
-    fill = sizes_mm3 <= limit_mm3
-    fill[0] = False  # the structure itself
-    for side in (
-        outside[0],
-        outside[-1],
-        outside[:, 0],
-        outside[:, -1],
-        outside[:, :, 0],
-        outside[:, :, -1],
-    ):
-        fill[np.unique(side)] = False
-    return np.asarray(fill[outside])
 
 
 def _isosurface(
