@@ -84,6 +84,15 @@ class Check(BaseModel):
     verdict: Verdict
 
 
+class Caveat(BaseModel):
+    """What everyone who builds on a stage must know; it travels to the end of the chain."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str = Field(description="where it arose")
+    text: str
+
+
 class Result(BaseModel):
     """What a stage found: the content of ``result.json``."""
 
@@ -102,6 +111,9 @@ class Result(BaseModel):
     metrics: dict[str, float]
     details: dict[str, Any] = Field(default_factory=dict, description="words and tables")
     warnings: list[str]
+    caveats: list[Caveat] = Field(
+        default_factory=list, description="its own, and those of the stages before it"
+    )
     tools: dict[str, str]
     parameters: dict[str, Any]
     notebook: dict[str, str]

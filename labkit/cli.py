@@ -3,7 +3,6 @@
 Heavy imports happen inside the commands, so that ``labkit --help`` answers at once.
 """
 
-import json
 import shlex
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from labkit.errors import InputError, LabkitError, StorageError
+from labkit.pacs.commands import app as pacs
+from labkit.terminal import Json, document, line, say, table
 
 app = typer.Typer(
     name="labkit",
@@ -26,8 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(pacs, name="pacs")
+
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
@@ -49,14 +51,14 @@ def demo(
     """
     from labkit.procedures.demo import run_demo
 
-    report = run_demo(case, say=_say)
+    report = run_demo(case, say=say)
     if as_json:
-        _document(report)
+        document(report)
     else:
         _print_outcomes(report["stages"])
-        _print(f"case    {report['case']}")
-        _print(f"record  {report['record']}")
-        _print(f"in-toto-verify: {report['in_toto_verify']}")
+        line(f"case    {report['case']}")
+        line(f"record  {report['record']}")
+        line(f"in-toto-verify: {report['in_toto_verify']}")
     raise typer.Exit(report["exit_code"])
 
 
@@ -74,9 +76,9 @@ def new(
 
     made = Case.create(case, read_order(order))
     if as_json:
-        _document({"case": str(made.root), "order": made.order.model_dump()})
+        document({"case": str(made.root), "order": made.order.model_dump()})
     else:
-        _print(f"{made.root}: next, labkit run {case} --source FOLDER")
+        line(f"{made.root}: next, labkit run {case} --source FOLDER")
 
 
 @app.command()
@@ -86,7 +88,9 @@ def run(
         list[str] | None, typer.Argument(metavar="[STAGE]…", help="Only these stages.")
     ] = None,
     procedure: Annotated[str, typer.Option(help="The procedure to follow.")] = "practice",
-    source: Annotated[Path | None, typer.Option(help="The folder of DICOM files.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The folder of DICOM files, or pacs:NAME?KEY=VALUE.")
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option("-p", metavar="STAGE.NAME=VALUE", help="A decision; may be repeated."),
@@ -103,20 +107,57 @@ def run(
 
     overrides = _overrides(parameter or [], stage_named)
     if source is not None:
-        overrides.setdefault("01_scan", {})["source"] = str(source)
+        overrides.setdefault("01_scan", {})["source"] = source
     outcomes = run_case(
         case,
         procedure_named(procedure),
         stages=[stage_named(stage) for stage in stages] if stages else None,
         overrides=overrides,
-        say=_say,
+        say=say,
     )
     rows = [vars(outcome) for outcome in outcomes]
     if as_json:
-        _document({"case": str(Case(case).root), "stages": rows})
+        document({"case": str(Case(case).root), "stages": rows})
     else:
         _print_outcomes(rows)
     raise typer.Exit(exit_code(outcomes))
+
+
+@app.command()
+def series(
+    path: Annotated[str, typer.Argument(help="A folder, zip or file, or pacs:NAME?KEY=VALUE.")],
+    protocol: Annotated[str, typer.Option(help="The limits to judge by.")] = "bone_model",
+    as_json: Json = False,
+) -> None:
+    """What a source holds: series, geometry, fitness, and which would be taken.
+
+    Example: labkit series /data/ct --protocol soft_tissue_model
+    """
+    from labkit.pacs.sources import fetched
+    from labkit.scan.discovery import discover
+    from labkit.scan.fitness import row_of
+    from labkit.scan.protocol import protocol_named
+
+    limits = protocol_named(protocol)
+    with fetched(path) as source:
+        found = discover(source)
+        rows = [row_of(one, limits) for one in found.series]
+    usable = [one for one in found.series if not one.refusal]
+    taken = usable[0].key if usable else None
+    if as_json:
+        about = {"protocol": limits.name, "protocol_sha256": limits.sha256, "series": rows}
+        document(about | {"taken": taken, "other_files": found.other_files, "notes": found.notes})
+    else:
+        columns = ["key", "modality", "images", "matrix", "plane", "mm", "kernel", "verdict"]
+        steps = [" × ".join(f"{mm:.4g}" for mm in one.spacing_mm or ()) for one in found.series]
+        table([row | {"mm": mm} for row, mm in zip(rows, steps, strict=True)], columns)
+        for row in rows:
+            line(f"{row['key']}: {row['why']}")
+        for note in found.notes:
+            line(f"note: {note}")
+        best = f"{taken} would be taken: the thinnest slices of {len(usable)} usable series"
+        line(best if taken else "none can become a volume")
+    raise typer.Exit(0 if taken else 1)
 
 
 @app.command()
@@ -131,19 +172,19 @@ def status(case: CasePath, as_json: Json = False) -> None:
     opened = Case(case)
     rows = status_of(opened)
     if as_json:
-        _document({"case": opened.order.case, "stages": rows})
+        document({"case": opened.order.case, "stages": rows})
         return
-    _table(rows, ["stage", "state", "verdict", "finished", "operator"])
+    table(rows, ["stage", "state", "verdict", "finished", "operator"])
     states = [str(row["state"]) for row in rows]
     following = next((state for state in states if state != "holds"), None)
     name = shlex.quote(str(case))
     if following is None:
-        _print("everything holds")
+        line("everything holds")
     elif "NOT AS SIGNED" in following:
-        _print(f"next: labkit verify {name}")
+        line(f"next: labkit verify {name}")
     elif not following.startswith("running"):
         source = " --source FOLDER" if states[0] == "to do" else ""
-        _print(f"next: labkit run {name}{source}")
+        line(f"next: labkit run {name}{source}")
 
 
 @app.command()
@@ -166,14 +207,14 @@ def verify(
         )
     verification = verify_case(path)
     if as_json:
-        _document(verification.as_dict())
+        document(verification.as_dict())
     else:
         for finding in verification.findings:
-            _print(finding.message)
+            line(finding.message)
         for note in verification.notes:
-            _print(f"note: {note}")
+            line(f"note: {note}")
         word = "intact" if verification.intact else "NOT as it was signed"
-        _print(f"{verification.case}: {word}, {len(verification.steps)} signed steps")
+        line(f"{verification.case}: {word}, {len(verification.steps)} signed steps")
     raise typer.Exit(0 if verification.intact else 4)
 
 
@@ -189,12 +230,12 @@ def doctor(
     from labkit import doctor as examination
 
     if install:
-        examination.install_tools(_say)
+        examination.install_tools(say)
     rows = examination.report()
     if as_json:
-        _document({"tools": rows})
+        document({"tools": rows})
     else:
-        _table(rows, ["tool", "state", "version", "for", "fix"])
+        table(rows, ["tool", "state", "version", "for", "fix"])
     raise typer.Exit(0 if all(row["state"] == "ok" for row in rows) else 3)
 
 
@@ -216,24 +257,24 @@ def practice_printer(
         running = practice.attach() is not None
         practice.stop()
         if as_json:
-            _document({"stopped": running})
+            document({"stopped": running})
         else:
-            _print("stopped" if running else "none was running")
+            line("stopped" if running else "none was running")
         raise typer.Exit(0)
     address = practice.start().url
     about = {"address": address, "key_file": str(practice.key_file)}
     try:
         if as_json:
-            _document(about)
+            document(about)
         else:
-            _print(f"address   {address}")
-            _print(f"key file  {practice.key_file}")
+            line(f"address   {address}")
+            line(f"key file  {practice.key_file}")
         sys.stdout.flush()
-        _say("runs until you press Ctrl-C")
+        say("runs until you press Ctrl-C")
         while practice.attach() is not None:
             time.sleep(5)
     except KeyboardInterrupt:
-        _say("stopped")
+        say("stopped")
     finally:
         practice.stop()
 
@@ -304,14 +345,14 @@ def _leave(words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:
-        _say("interrupted; nothing half-written was kept, run the same command to go on")
+        say("interrupted; nothing half-written was kept, run the same command to go on")
     return code
 
 
 def _report(error: LabkitError, as_json: bool) -> None:
     if as_json:
-        _document({"error": error.as_dict()})
-    _say(str(error))
+        document({"error": error.as_dict()})
+    say(str(error))
 
 
 def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str, dict[str, object]]:
@@ -343,27 +384,4 @@ def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str,
 
 def _print_outcomes(rows: list[dict[str, Any]]) -> None:
     shown = [{**row, "seconds": f"{row['seconds']:.1f}"} for row in rows]
-    _table(shown, ["stage", "folder", "verdict", "seconds", "why"])
-
-
-def _table(rows: Sequence[dict[str, Any]], columns: list[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(str(row.get(column, "")) for column in columns))
-    Console(highlight=False, soft_wrap=True).print(table)
-
-
-def _document(content: object) -> None:
-    _print(json.dumps(content, indent=1, ensure_ascii=False, default=str))
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    table(shown, ["stage", "folder", "verdict", "seconds", "why"])

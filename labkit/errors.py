@@ -20,6 +20,7 @@ next, in words a technician can act on.  A fault of the code stays a
     ├── ToolError                  3    a tool, printer or server failed
     │   ├── ToolMissingError            not installed
     │   ├── PrinterError                printer or its server
+    │   ├── PacsError                   a PACS refused, failed, or gave less than it listed
     │   └── StorageError                disk full, not writable
     └── EvidenceError              4    evidence altered or missing
 """
@@ -147,6 +148,10 @@ class ToolMissingError(ToolError):
 
 class PrinterError(ToolError):
     """A printer or its server refused, failed or went silent."""
+
+
+class PacsError(ToolError):
+    """A PACS refused, failed, went silent, or gave less than it listed."""
 
 
 class StorageError(ToolError):

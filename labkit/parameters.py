@@ -46,18 +46,27 @@ class Scan(StageParameters):
 
     source: str = Field(
         default="",
-        description="folder of DICOM files; empty: the one `labkit run --source` names",
+        description="folder, zip or file of the scan; empty: what `labkit run --source` names",
         json_schema_extra={"path": True},
     )
     series: str = Field(
         default="", description="key of the series in the table; empty: the one proposed"
     )
-    slice_thickness_limit_mm: float = Field(
-        default=1.25,
+    protocol: str = Field(
+        default="bone_model", description="name of the limits that the scan is judged by"
+    )
+    largest_gap_mm: float = Field(
+        default=2.5,
         ge=0.1,
-        le=5.0,
-        description="thicker slices are imported with a warning",
+        le=10.0,
+        description="images farther apart than this are not evened out but refused",
         json_schema_extra={"unit": "mm"},
+    )
+    interpolate_missing: bool = Field(
+        default=False, description="make up single missing images; every later record says so"
+    )
+    keep_dicom: bool = Field(
+        default=False, description="keep the images in the case too, without the patient"
     )
 
 

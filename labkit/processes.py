@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,6 +188,52 @@ def start(
         )
     _started[child.pid] = child
     return child.pid
+
+
+class Conversation:
+    """A program that answers over its output what it is asked over its input."""
+
+    def __init__(self, command: Sequence[str | Path]) -> None:
+        self._child = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @contextmanager
+    def within(self, timeout_s: float) -> Iterator[None]:
+        """Kill the program if what is done inside takes longer: reading then ends early."""
+        clock = threading.Timer(timeout_s, self._child.kill)
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.cancel()
+
+    def say(self, words: bytes) -> None:
+        """Give it words; a program that has ended takes none, and will not answer."""
+        with suppress(BrokenPipeError):
+            assert self._child.stdin
+            self._child.stdin.write(words)
+            self._child.stdin.flush()
+
+    def line(self) -> bytes:
+        """The next line of its answer; empty if it has ended."""
+        assert self._child.stdout
+        return self._child.stdout.readline()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes of its answer; fewer if it has ended."""
+        assert self._child.stdout
+        return self._child.stdout.read(size)
+
+    def end(self) -> None:
+        """Kill it."""
+        self._child.kill()
+        with suppress(BrokenPipeError):
+            self._child.communicate()
 
 
 def is_running(pid: int) -> bool:

@@ -16,7 +16,17 @@ from typing import Any
 
 import yaml
 
-from labkit.case import RESULT_SCHEMA, Case, Check, Order, Result, Verdict, now
+from labkit.case import (
+    RESULT_SCHEMA,
+    STAGES,
+    Case,
+    Caveat,
+    Check,
+    Order,
+    Result,
+    Verdict,
+    now,
+)
 from labkit.errors import CaseError, InputError
 from labkit.files import content_digest, hashes_below, sha256_of, write_whole
 from labkit.parameters import StageParameters, validated
@@ -68,7 +78,9 @@ class Stage:
         self.metrics: dict[str, float] = {}
         self.details: dict[str, Any] = {}
         self.warnings: list[str] = []
+        self.caveats: list[Caveat] = []
         self.tools = {"labkit": version("labkit")}
+        self._inherit_caveats()
 
     @property
     def order(self) -> Order:
@@ -173,6 +185,21 @@ class Stage:
         """Add a sentence that everyone who reads the record should know."""
         self.warnings.append(text)
 
+    def caveat(self, text: str) -> None:
+        """Add a sentence that every later stage's record, panel and the PDF repeat."""
+        self._keep(Caveat(stage=self.name, text=text))
+
+    def _inherit_caveats(self) -> None:
+        for stage in STAGES[: STAGES.index(self.name)]:
+            result = self.case.result(stage)
+            if result is not None and result.caveats:
+                for caveat in self.result_of(stage).caveats:
+                    self._keep(caveat)
+
+    def _keep(self, caveat: Caveat) -> None:
+        if caveat not in self.caveats:
+            self.caveats.append(caveat)
+
     def accept(self, values: dict[str, Any]) -> str:
         """Take a person's decisions; the cells below use them.  What to show the person.
 
@@ -214,6 +241,7 @@ class Stage:
             metrics={name: round(float(value), 6) for name, value in self.metrics.items()},
             details=self.details,
             warnings=self.warnings,
+            caveats=self.caveats,
             tools=self.tools,
             parameters=decided,
             notebook=self._notebook,

@@ -20,6 +20,13 @@ AIR_HU = -1000
 Unit = Literal["HU", "arbitrary"]
 """What the grey values of a volume mean."""
 
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""(4, 4) float64: RAS mm, as NIfTI has it, to LPS mm, as DICOM has it; and back.  Half a
+turn about the axis to the head: what is right-handed stays so."""
+
+SQUARE = 1e-4
+"""Deviation from unit length, and from a right angle, of what counts as a direction."""
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -32,8 +39,16 @@ class Volume:
     origin_lps_mm : (3,) float64, mm, LPS: the centre of voxel (0, 0, 0).
     spacing_mm : (3,) float64, mm: distance of voxel centres along i, j, k.
     direction : (3, 3) float64: its columns are the unit vectors of i, j, k in LPS.
-    frame_of_reference_uid : the scan's frame, as this lab's pseudonym.
+        Always right-handed: a left-handed one counts the slices from the wrong end, and
+        programs that take it for right-handed show the patient's mirror image.
+    frame_of_reference_uid : the scan's frame, as this lab's pseudonym; empty if unknown.
     unit : ``HU``, or ``arbitrary`` where grey values have no physical meaning (MR).
+
+    Raises
+    ------
+    ValueError
+        A direction that is left-handed or not made of unit vectors at right angles, or
+        a spacing that is not positive.
     """
 
     voxels: npt.NDArray[np.int16]
@@ -42,6 +57,14 @@ class Volume:
     direction: Array
     frame_of_reference_uid: str = ""
     unit: Unit = "HU"
+
+    def __post_init__(self) -> None:
+        if not np.abs(self.direction.T @ self.direction - np.eye(3)).max() <= SQUARE:
+            raise ValueError("the direction is not three unit vectors at right angles")
+        if np.linalg.det(self.direction) < 0:
+            raise ValueError("the direction is left-handed: the patient would be mirrored")
+        if not (np.isfinite(self.origin_lps_mm).all() and np.min(self.spacing_mm) > 0):
+            raise ValueError("a spacing that is not positive, or an origin that is no place")
 
     @property
     def ijk_to_lps(self) -> Array:
@@ -54,6 +77,11 @@ class Volume:
     def to_lps(self, ijk: npt.ArrayLike) -> Array:
         """(n, 3) float64, mm, LPS: where the voxel positions (n, 3) in i, j, k order lie."""
         return np.asarray(ijk, float) @ self.ijk_to_lps[:3, :3].T + self.origin_lps_mm
+
+    @property
+    def ijk_to_ras(self) -> Array:
+        """(4, 4) float64: voxel index (i, j, k, 1) to RAS mm, the affine of NIfTI."""
+        return RAS_TO_LPS @ self.ijk_to_lps
 
     def to_ijk(self, points_lps_mm: npt.ArrayLike) -> Array:
         """(n, 3) float64, voxels in i, j, k order: where points (n, 3), mm, LPS lie."""

@@ -120,11 +120,16 @@ missing_packages() {
 }
 
 missing_for_tests() {
+    local package
     have make || echo make
     # Ubuntu has Chromium as a snap only, and so no package of that name
     have chromium || ! available chromium || echo chromium
     # playwright's own node needs it
     installed libatomic1 || echo libatomic1
+    # a PACS to talk to, and a second judge of DICOM files
+    for package in orthanc orthanc-dicomweb dicom3tools; do
+        installed $package || echo $package
+    done
 }
 
 may_be_root() {
@@ -136,11 +141,10 @@ may_be_root() {
     sudo -v
 }
 
+as_root() { if [ "$(id -u)" -eq 0 ]; then quietly "$@"; else quietly sudo -n "$@"; fi; }
+
 apt_get() {
-    local as_root=()
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-    quietly ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get \
-        -o DPkg::Lock::Timeout=300 -y "$@"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -y "$@"
 }
 
 apt_update() {
@@ -198,8 +202,21 @@ provide_system() {
 }
 
 provide_for_tests() {
-    if have apt-get; then provide missing_for_tests; fi
+    if have apt-get && ! installed orthanc; then
+        provide missing_for_tests
+        if installed orthanc; then retire_orthanc; fi
+    elif have apt-get; then
+        provide missing_for_tests
+    fi
     have chromium || say 'no chromium (on Ubuntu it is a snap): the tests in a browser will be skipped'
+}
+
+# Its package starts a PACS for the whole network, now and at every boot; the tests start theirs.
+retire_orthanc() {
+    have systemctl || return 0
+    as_root systemctl disable orthanc &&
+        { [ ! -d /run/systemd/system ] || as_root systemctl stop orthanc; } ||
+        say 'orthanc may run as a service: sudo systemctl disable --now orthanc'
 }
 
 # --- the virtual environment ------------------------------------------------------------

@@ -10,7 +10,7 @@ from tests.conftest import PROJECT
 
 PACKAGE = PROJECT / "labkit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = {stage.partition("_")[2] for stage in STAGES}
+ROOMS = {stage.partition("_")[2] for stage in STAGES} | {"pacs"}
 PICTURES = {"ipywidgets", "IPython", "matplotlib", "anywidget", "k3d"}
 BANNED_NAMES = {"utils", "helpers", "core", "manager", "common", "misc"}
 
@@ -61,11 +61,20 @@ def test_programs_are_started_in_one_file(module: Path) -> None:
     assert "subprocess" not in _imports(module), "start programs through labkit.processes"
 
 
-def test_printers_are_spoken_to_in_one_room(module: Path) -> None:
-    if _room(module) == "printing":
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("requests", {"printing", "pacs"}),
+        ("websocket", {"printing"}),
+        ("pynetdicom", {"pacs"}),
+        ("dicomweb_client", {"pacs"}),
+    ],
+)
+def test_servers_are_spoken_to_in_their_rooms(module: Path, library: str, rooms: set[str]) -> None:
+    if _room(module) in rooms:
         return
-    found = {name.partition(".")[0] for name in _imports(module)} & {"requests", "websocket"}
-    assert not found, f"{found} belongs in labkit/printing"
+    used = {name.partition(".")[0] for name in _imports(module)}
+    assert library not in used, f"{library} belongs in {sorted(rooms)}"
 
 
 def test_programs_under_agpl_are_never_imported(module: Path) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import nrrd
@@ -116,6 +117,12 @@ def test_a_threshold_outside_the_structures_window_is_refused_with_the_nearest()
     with pytest.raises(SegmentationError) as caught:
         segment(_ball_scan(BIG), Segmentation(structure="skin", threshold_hu=300))
     assert "threshold_hu = -150" in caught.value.fix
+
+
+def test_a_threshold_in_hu_says_nothing_of_other_grey_values() -> None:
+    volume = replace(_ball_scan(BIG), unit="arbitrary")
+    with pytest.raises(SegmentationError, match="no physical unit"):
+        segment(volume, HALF)
 
 
 def test_noise_without_a_structure_of_printable_size_is_refused() -> None:

@@ -157,6 +157,29 @@ def test_a_table_that_was_given_once_is_kept_for_the_next_time(case: Case) -> No
     assert kept == case.root / "06_inspection" / "measurements.csv"
 
 
+def test_a_caveat_travels_to_every_later_stage_and_is_hashed_there(case: Case) -> None:
+    scan = _begin(case)
+    scan.caveat("two of 60 images are made up")
+    scan.caveat("two of 60 images are made up")
+    assert [caveat.stage for caveat in scan.record().caveats] == ["01_scan"]
+    middle = _begin(case, "02_segmentation")
+    middle.caveat("a hole was closed by hand")
+    assert "01_scan/result.json" in middle.record().inputs
+    last = _begin(case, "03_design").record()
+    assert [(caveat.stage, caveat.text) for caveat in last.caveats] == [
+        ("01_scan", "two of 60 images are made up"),
+        ("02_segmentation", "a hole was closed by hand"),
+    ]
+
+
+def test_a_caveat_of_a_superseded_revision_is_gone(case: Case) -> None:
+    first = _begin(case)
+    first.caveat("made up")
+    first.record()
+    _begin(case).record()
+    assert _begin(case, "02_segmentation").caveats == []
+
+
 def test_without_a_case_nothing_begins(lab_home: object) -> None:
     with pytest.raises(CaseError, match="no case folder"):
         begin("01_scan", {})

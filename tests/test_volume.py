@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from labkit.errors import ScanError
-from labkit.volume import Volume, read_nrrd, write_nrrd
+from labkit.volume import RAS_TO_LPS, Array, Volume, read_nrrd, write_nrrd
 
 angle = st.floats(-180, 180)
 millimetres = st.floats(0.1, 5)
@@ -58,6 +58,59 @@ def test_nrrd_keeps_values_and_place(
     assert (back.voxels == volume.voxels).all()
     assert np.allclose(back.ijk_to_lps, volume.ijk_to_lps, atol=1e-6)
     assert back.frame_of_reference_uid == "2.25.1"
+
+
+@given(
+    st.tuples(angle, angle, angle),
+    st.tuples(millimetres, millimetres, millimetres),
+    st.tuples(place, place, place),
+)
+def test_to_ras_and_back_is_exact_and_mirrors_nothing(
+    angles: tuple[float, ...], spacing: tuple[float, ...], at: tuple[float, ...]
+) -> None:
+    volume = _volume(angles, spacing, at)
+    assert (RAS_TO_LPS @ volume.ijk_to_ras == volume.ijk_to_lps).all()
+    assert np.linalg.det(volume.ijk_to_ras[:3, :3]) > 0
+    first, left, back = volume.to_lps([[0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    for ijk, lps_mm in (((0, 0, 0), first), ((1, 0, 0), left), ((0, 1, 0), back)):
+        assert np.allclose((volume.ijk_to_ras @ [*ijk, 1])[:3], lps_mm * [-1, -1, 1])
+
+
+@given(st.tuples(angle, angle, angle), st.integers(0, 2))
+def test_a_left_handed_volume_is_refused(angles: tuple[float, ...], axis: int) -> None:
+    direction = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    direction[:, axis] *= -1
+    with pytest.raises(ValueError, match="mirrored"):
+        Volume(np.zeros((2, 3, 4), np.int16), np.zeros(3), np.ones(3), direction)
+
+
+@pytest.mark.parametrize(
+    ("origin", "spacing", "direction"),
+    [
+        ((0, 0, 0), (1, 1, 1), np.diag([1.0, 1.0, 0.9])),
+        ((0, 0, 0), (1, 1, 1), np.array([[1.0, 0.1, 0], [0, 1, 0], [0, 0, 1]])),
+        ((0, 0, 0), (1, 1, 1), np.full((3, 3), np.nan)),
+        ((0, 0, 0), (1, 0, 1), np.eye(3)),
+        ((0, np.nan, 0), (1, 1, 1), np.eye(3)),
+    ],
+)
+def test_a_volume_that_lies_nowhere_is_refused(
+    origin: tuple[float, ...], spacing: tuple[float, ...], direction: Array
+) -> None:
+    voxels = np.zeros((2, 3, 4), np.int16)
+    with pytest.raises(ValueError, match=r"direction|spacing"):
+        Volume(voxels, np.array(origin, float), np.array(spacing, float), direction)
+
+
+def test_a_left_handed_nrrd_is_refused(tmp_path: Path) -> None:
+    header = {
+        "space": "left-posterior-superior",
+        "space directions": np.diag([1.0, 1.0, -1.0]),
+        "space origin": np.zeros(3),
+    }
+    nrrd.write(str(tmp_path / "v.nrrd"), np.zeros((2, 2, 2), np.int16), header)
+    with pytest.raises(ScanError, match="left-handed"):
+        read_nrrd(tmp_path / "v.nrrd")
 
 
 def test_the_same_volume_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@
       ca_file: keys/lab-ca.pem      # only for a certificate of the lab's own
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from labkit.errors import InputError
 from labkit.home import home_folder
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import practice_printer
+from labkit.secret import secret_in
 
 PRACTICE = "practice"
 
@@ -85,26 +85,8 @@ def connect(name: str) -> Iterator[tuple[OctoPrint, bool]]:
         )
     told = printers[name]
     ca_file = home_folder() / told.ca_file if told.ca_file else None
-    yield OctoPrint(told.url, _key(home_folder() / told.key_file), ca_file=ca_file), False
-
-
-def _key(path: Path) -> str:
-    try:
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            raise InputError(
-                f"the key file {path.name} can be read by others",
-                expected="mode 0600",
-                where=str(path),
-                fix=f"run `chmod 600 {path}`; if others had access, make a new key",
-            )
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"the key file {path.name} cannot be read",
-            expected="a file with the printer's application key and nothing else",
-            where=str(path),
-            fix="put the key there, with mode 0600",
-        ) from error
+    key = secret_in(home_folder() / told.key_file, "the printer's application key")
+    yield OctoPrint(told.url, key, ca_file=ca_file), False
 
 
 def _wrong_file(path: Path, found: str) -> InputError:

@@ -156,9 +156,11 @@ def place_of(value: object) -> Path:
 
 
 def _profile_hashes(name: str) -> set[str]:
-    """The hashes of the printer and the material of that name, as they are now."""
+    """The hashes of the printer, the material and the protocol of that name, as they are now."""
+    from labkit.scan.protocol import protocol_named  # noqa: PLC0415  # slow: only where asked
+
     found = set()
-    for kind in (profiles.printer, profiles.material):
+    for kind in (profiles.printer, profiles.material, protocol_named):
         with contextlib.suppress(LabkitError):
             found.add(kind(name).sha256)
     return found

@@ -17,6 +17,7 @@ import nbformat
 from labkit.case import STAGES, Case, Verdict, now, read_result
 from labkit.errors import CaseError, InputError, LabkitError
 from labkit.files import storage_errors, write_whole
+from labkit.pacs.sources import fetched, is_pacs
 from labkit.parameters import MODELS, is_path, validated
 from labkit.procedures.engine import run_notebook
 from labkit.procedures.holding import (
@@ -30,6 +31,7 @@ from labkit.procedures.holding import (
 )
 from labkit.procedures.notebooks import notebook_of, source_hash
 from labkit.stage import RUN_VARIABLE
+from labkit.terminal import steps
 from labkit.traceability.evidence import sign_order, sign_stage
 from labkit.traceability.procedure import Procedure
 from labkit.traceability.release import seal
@@ -98,7 +100,8 @@ def run_case(
                 if any(STAGES.index(asked) > STAGES.index(stage) for asked in stages):
                     _require_good(case, stage)
                 continue
-            outcomes.append(_run_or_keep(case, stage, overrides.get(stage, {}), procedure, say))
+            with _places_here(stage, overrides.get(stage, {}), say) as override:
+                outcomes.append(_run_or_keep(case, stage, override, procedure, say))
             if outcomes[-1].verdict in NOT_ACCEPTED and stage != "06_inspection":
                 break
     return outcomes
@@ -144,8 +147,23 @@ def _require_good(case: Case, stage: str) -> None:
         )
 
 
+@contextmanager
+def _places_here(
+    stage: str, override: Mapping[str, object], say: Say
+) -> Iterator[Mapping[str, object]]:
+    """The decisions with a study of a PACS fetched, for as long as the stage is at work."""
+    source = str(override.get("source", ""))
+    if not is_pacs(source):
+        yield override
+        return
+    with fetched(source, steps(f"{stage}: fetched", say)) as folder:
+        yield {**override, "source": str(folder)}
+
+
 def _check_places(stage: str, values: Mapping[str, object]) -> None:
     for name, value in values.items():
+        if name == "source" and is_pacs(str(value)):
+            continue
         if is_path(MODELS[stage].model_fields[name]) and value and not place_of(value).exists():
             raise InputError(
                 f"the {name} that is named does not exist",
@@ -189,6 +207,9 @@ def _run_or_keep(
             say(f"  {check.verdict}: {check.name}: {value} (limit: {check.limit})")
     for text in result.warnings if stage != STAGES[-1] else []:
         say(f"  note: {text}")
+    for caveat in result.caveats:
+        if caveat.stage == stage:
+            say(f"  caveat for all that follows: {caveat.text}")
     say(f"{stage}: {result.verdict}, {seconds:.1f} s")
     return Outcome(stage, folder.name, result.verdict, True, seconds, why)
 

@@ -6,15 +6,22 @@ or Spacing Between Slices.
 
 ::
 
-    sources ─► headers ─► series ─► geometry ─► pixels ─► reading
-    files      images     verdict   order,      grey      volume, straightened
-                                    corrections values    where that was needed
+    sources ─► headers, images ─► parts ─► series, discovery ─► pixels ─► reading
+    files      one per frame      stacks   geometry, unit,      grey      volume,
+                                           verdict              values    straightened
 """
 
+from labkit.scan.discovery import Discovery as Discovery
+from labkit.scan.discovery import discover as discover
+from labkit.scan.facts import SeriesFacts as SeriesFacts
+from labkit.scan.fitness import Fitness as Fitness
+from labkit.scan.fitness import fitness_of as fitness_of
 from labkit.scan.geometry import Geometry as Geometry
 from labkit.scan.geometry import Limits as Limits
+from labkit.scan.protocol import Protocol as Protocol
+from labkit.scan.protocol import protocol_named as protocol_named
 from labkit.scan.reading import read_volume as read_volume
-from labkit.scan.series import Discovery as Discovery
+from labkit.scan.report import report_of as report_of
 from labkit.scan.series import Series as Series
 from labkit.scan.series import choose as choose
-from labkit.scan.series import discover as discover
+from labkit.scan.thumbnails import thumbnail as thumbnail

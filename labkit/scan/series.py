@@ -1,52 +1,94 @@
-"""The series that a source holds, each with its verdict."""
+"""One series of a source: its images, what is known of it, and its verdict."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
 
 from labkit.errors import ScanError
 from labkit.home import pseudonym_uid
+from labkit.scan.contradictions import CrossCheck, cross_checks
+from labkit.scan.facts import SeriesFacts
 from labkit.scan.geometry import Geometry, Limits, geometry_of
-from labkit.scan.headers import cut_short, header_of, images_of
 from labkit.scan.image import Image
-from labkit.scan.sources import files_of
+from labkit.scan.other_formats import OtherVolume
+from labkit.scan.parts import MINIMUM_IMAGES, Part, is_scout
+from labkit.scan.units import meaning_of
+from labkit.volume import Unit
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
-
-MINIMUM_IMAGES = 3
+LARGEST_VOLUME_BYTES = 8 * 2**30
+"""A volume beyond this is refused before memory is asked for."""
 
 
 @dataclass
 class Series:
-    """The images that one series holds, and whether they can become a volume.
+    """The images of one stack, and whether they can become a volume.
 
-    ``refusal`` is None for a series that can; else the reason in the lab's words.
+    Parameters
+    ----------
+    key : names it in the table and in the parameter; tells nothing of the patient.
+    facts : what the header of its first image says.
+    images : in the order of the source.
+    part : which stack of its series it is and what tells them apart; empty for the only one.
+    unit : of the grey values.
+    findings : what was found besides the geometry, a sentence each; `read_volume` may add one.
+    cross_checks : tags held against the geometry.
+    geometry : of the images.
+    refusal : why it cannot become a volume, in the lab's words; None if it can.
+    other : where its images are in a volume that another tool wrote; None for DICOM.
     """
 
     key: str
-    modality: str
-    image_type: tuple[str, ...]
-    kernel: str
-    slice_thickness_mm: float | None
-    frame_of_reference_uid: str
-    sop_class_uid: str
-    samples_per_pixel: int
-    frames: int
-    laterality: str = ""
+    facts: SeriesFacts
     images: list[Image] = field(default_factory=list)
-    refusal: str | None = None
+    part: str = ""
+    unit: Unit = "HU"
+    findings: tuple[str, ...] = ()
+    cross_checks: tuple[CrossCheck, ...] = ()
     geometry: Geometry = field(default_factory=Geometry)
+    refusal: str | None = None
+    other: OtherVolume | None = None
+
+    @property
+    def modality(self) -> str:
+        """As the header says: CT, MR or another."""
+        return self.facts.modality
+
+    @property
+    def image_type(self) -> tuple[str, ...]:
+        """The words of Image Type."""
+        return self.facts.image_type
+
+    @property
+    def kernel(self) -> str:
+        """The reconstruction kernel, in its maker's words."""
+        return self.facts.kernel
+
+    @property
+    def slice_thickness_mm(self) -> float | None:
+        """How thick the images are, mm: not how far apart."""
+        return self.facts.slice_thickness_mm
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """As the file has it: replace it before it leaves the import."""
+        return self.facts.frame_of_reference_uid
+
+    @property
+    def sop_class_uid(self) -> str:
+        """What kind of object the images are."""
+        return self.facts.sop_class_uid
+
+    @property
+    def laterality(self) -> str:
+        """Left, right or empty."""
+        return self.facts.laterality
 
     @property
     def spacing_mm(self) -> tuple[float, float, float] | None:
         """Along i, j, k of the volume that would come out; None when refused."""
-        return self.geometry.spacing_mm
+        return None if self.refusal else self.geometry.spacing_mm
 
     @property
     def plane(self) -> str:
@@ -60,74 +102,67 @@ class Series:
 
     def row(self) -> dict[str, object]:
         """The series as a row of the table: nothing in it names the patient."""
+        rows, columns = self.images[0].shape if self.images else (0, 0)
+        corrected = "; ".join((*self.geometry.corrections, *self.findings))
         return {
             "key": self.key,
+            "part": self.part,
             "modality": self.modality,
             "type": "\\".join(self.image_type),
             "images": len(self.images),
-            "matrix": f"{self.images[0].shape[1]} × {self.images[0].shape[0]}",
+            "matrix": f"{columns} × {rows}",
             "plane": self.plane,
             "spacing_mm": None
             if self.spacing_mm is None
             else [round(s, 4) for s in self.spacing_mm],
             "slice_thickness_mm": self.slice_thickness_mm,
             "kernel": self.kernel,
+            "unit": self.unit,
             "usable": self.refusal is None,
-            "reason": self.refusal or "regular, one orientation, no gap",
+            "reason": self.refusal or corrected or "regular, one orientation, no gap",
         }
 
 
-@dataclass(frozen=True)
-class Discovery:
-    """What a source holds.
+def judged(
+    part: Part, number: int, parts: int, facts: SeriesFacts, missing: int, limits: Limits
+) -> Series:
+    """A stack of a series with its verdict.
 
     Parameters
     ----------
-    series : the best first.
-    other_files : how many files are no images.
-    notes : what a person should know of the source as a whole, a sentence each.
+    part, number, parts : the images; which stack it is, from 1, of how many.
+    facts : of its first image.
+    missing : images of the series that the disc's directory lists and that are not there.
+    limits : what the lab lets the import correct.
     """
+    key = hashlib.sha256(pseudonym_uid(facts.series_instance_uid).encode()).hexdigest()[:6]
+    series = Series(
+        key=f"{key}-{number}" if parts > 1 else key,
+        facts=facts,
+        images=list(part.images),
+        part=f"part {number} of {parts}, by {' and '.join(part.by)}" if parts > 1 else "",
+        findings=part.findings,
+    )
+    series.refusal = _refusal(series, missing, limits)
+    return series
 
-    series: list[Series]
-    other_files: int
-    notes: tuple[str, ...] = ()
 
-
-def discover(
-    source: Path | None, progress: Progress | None = None, limits: Limits | None = None
-) -> Discovery:
-    """All image series of a source, each with its verdict.
-
-    Raises
-    ------
-    ScanError
-        No such folder, an empty one, or one without any DICOM image.
-    """
-    files = files_of(source)
-    found: dict[str, Series] = {}
-    others = 0
-    for number, file in enumerate(files, 1):
-        header = header_of(file)
-        if header is None:
-            others += 1
-        else:
-            try:
-                one = _series_of(found, header)
-                one.images += images_of(file, header)
-            except (TypeError, ValueError) as error:  # a tag that must hold a number does not
-                raise cut_short(file) from error
-        if progress:
-            progress(number, len(files))
-    if not found:
-        raise ScanError(
-            f"{len(files)} files, none of them a DICOM image" if files else "an empty folder",
-            expected="the images of a CT series",
-            where="the scan's source",
-            fix="export the series again from the PACS as DICOM, uncompressed or lossless",
-        )
-    for series in found.values():
-        series.refusal = _refusal(series, limits or Limits())
-    return Discovery(sorted(found.values(), key=_preference), others)
+def judged_other(other: OtherVolume, limits: Limits) -> Series:
+    """A volume that another tool wrote, with its verdict."""
+    images = other.images()
+    geometry = geometry_of(images, limits) if images else Geometry()
+    return Series(
+        key=other.digest[:6],
+        facts=SeriesFacts(
+            modality=f"unknown ({other.format})", frame_of_reference_uid=other.digest
+        ),
+        images=images,
+        unit=other.unit,
+        findings=other.findings,
+        geometry=geometry,
+        refusal=other.refusal or geometry.refusal,
+        other=other,
+    )
 
 
 def choose(series: Iterable[Series], key: str = "") -> Series:
@@ -140,7 +175,7 @@ def choose(series: Iterable[Series], key: str = "") -> Series:
     ScanError
         No series has this key, or the one chosen cannot become a volume.
     """
-    ordered = sorted(series, key=_preference)
+    ordered = sorted(series, key=preference)
     if key and key not in [one.key for one in ordered]:
         raise ScanError(
             f"no series with the key {key!r}",
@@ -152,57 +187,50 @@ def choose(series: Iterable[Series], key: str = "") -> Series:
     if chosen.refusal:
         raise ScanError(
             f"series {chosen.key} of {len(chosen.images)} images: {chosen.refusal}",
-            expected="parallel, evenly spaced CT images without a gap, a double or a tilt",
+            expected="parallel CT or MR images that make one true volume",
             where=f"the scan's source, {len(ordered)} series in all",
             fix="choose another series, or reconstruct this one again at the scanner",
         )
     return chosen
 
 
-def _series_of(found: dict[str, Series], header: Dataset) -> Series:
-    uid = str(header.SeriesInstanceUID)
-    if uid not in found:
-        kernel = header.get("ConvolutionKernel") or ""
-        thickness = header.get("SliceThickness")
-        kind = header.get("ImageType") or []
-        found[uid] = Series(
-            key=hashlib.sha256(pseudonym_uid(uid).encode()).hexdigest()[:6],
-            modality=str(header.get("Modality", "")),
-            image_type=(kind,) if isinstance(kind, str) else tuple(str(word) for word in kind),
-            kernel=kernel if isinstance(kernel, str) else "/".join(kernel),
-            slice_thickness_mm=None if thickness is None else float(thickness),
-            frame_of_reference_uid=str(header.get("FrameOfReferenceUID", "")),
-            sop_class_uid=str(header.get("SOPClassUID", "")),
-            samples_per_pixel=int(header.get("SamplesPerPixel") or 1),
-            frames=int(header.get("NumberOfFrames") or 1),
-            laterality={"L": "left", "R": "right"}.get(str(header.get("Laterality", "")), ""),
-        )
-    return found[uid]
-
-
-def _preference(series: Series) -> tuple[bool, bool, float, int, str]:
+def preference(series: Series) -> tuple[bool, bool, bool, float, int, str]:
+    """What series are sorted by: the smallest is the best; DICOM says more than the others."""
     thickness = series.spacing_mm[2] if series.spacing_mm else np.inf
     scout = "LOCALIZER" in series.image_type
-    return series.refusal is not None, scout, thickness, -len(series.images), series.key
+    refused, other = series.refusal is not None, series.other is not None
+    return refused, scout, other, thickness, -len(series.images), series.key
 
 
-def _refusal(series: Series, limits: Limits) -> str | None:
-    """Why a series cannot become a volume; sets its geometry when it can."""
-    if "LOCALIZER" in series.image_type:
+def _refusal(series: Series, missing: int, limits: Limits) -> str | None:
+    """Why a series cannot become a volume; sets unit, geometry and findings when it can."""
+    images = series.images
+    if is_scout(images[0]):
         return "a scout image, not a volume"
-    if series.modality != "CT":
+    meaning = meaning_of(series.facts, images)
+    series.unit = meaning.unit
+    if meaning.refusal and not series.facts.sop_class_uid:
+        return meaning.refusal
+    problems = [image.problem for image in images if image.problem]
+    if problems:
         return (
-            f"modality {series.modality or 'unknown'}, not CT: grey values are no Hounsfield units"
+            problems[0]
+            if len(problems) == len(images)
+            else (f"{len(problems)} of {len(images)} images: {problems[0]}")
         )
-    if series.frames > 1 or series.sop_class_uid not in ("", CTImageStorage):
-        return "not classic CT images (enhanced, multi-frame or derived objects)"
-    if series.samples_per_pixel != 1:
-        return "colour images"
-    if len(series.images) < MINIMUM_IMAGES:
-        return f"only {len(series.images)} images"
-    series.geometry = geometry_of(series.images, limits)
+    if meaning.refusal:
+        return meaning.refusal
+    if len(images) < MINIMUM_IMAGES:
+        return f"only {len(images)} images"
+    if 2 * len(images) * images[0].shape[0] * images[0].shape[1] > LARGEST_VOLUME_BYTES:
+        return f"more than {LARGEST_VOLUME_BYTES / 2**30:g} GiB"
+    series.geometry = geometry_of(images, limits)
     if series.geometry.refusal:
         return series.geometry.refusal
-    if any(not image.rescale or not image.rescale[0] for image in series.images):
-        return "an image without Rescale Slope and Intercept: grey values of unknown meaning"
-    return None
+    incomplete = f"{missing} images that the disc's directory (DICOMDIR) lists are not here"
+    if missing and not limits.interpolate_missing:
+        return incomplete
+    series.cross_checks = cross_checks(series.facts, images, series.geometry)
+    said = [check.says for check in series.cross_checks if check.outcome == "action"]
+    series.findings += (*meaning.findings, *([incomplete] if missing else []), *said)
+    return next((c.says for c in series.cross_checks if c.outcome == "refuse"), None)

@@ -23,9 +23,11 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
     Raises
     ------
     SegmentationError
-        Nothing, or nearly everything, lies above the threshold.
+        Nothing, or nearly everything, lies above the threshold; or the grey values are
+        not in HU, so that a threshold in HU means nothing.
     """
     check_threshold(parameters)
+    _check_unit(volume)
     above = volume.voxels > parameters.threshold_hu
     share = float(above.mean())
     if not 1e-6 < share < 0.999:
@@ -51,6 +53,16 @@ def edges_touched(mask: npt.NDArray[np.uint8]) -> list[str]:
         "last column": mask[:, :, -1],
     }
     return [name for name, side in sides.items() if side.any()]
+
+
+def _check_unit(volume: Volume) -> None:
+    if volume.unit != "HU":
+        raise SegmentationError(
+            "a scan whose grey values have no physical unit (MR, or a file of unknown origin)",
+            expected="grey values in HU, in which threshold_hu is given",
+            where="01_scan/volume.nrrd",
+            fix="import a CT of the region, or segment this scan in another program",
+        )
 
 
 def _small_cavities(

@@ -1,41 +1,20 @@
-"""Printers and materials of the lab: plain files, checked, hashed for the record.
+"""Printers and materials of the lab, as profiles."""
 
-A profile is one YAML file.  The lab's own lie in ``LABKIT_HOME/profiles/printers``
-and ``…/materials``; the kit brings a few small ones.  One of the lab's with the
-same name wins.
-"""
-
-import hashlib
-import json
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from labkit.errors import SlicingError
-from labkit.home import home_folder
+from labkit.profiles import Profile, known_profiles, profile_named
+
+KIT = Path(__file__).parent / "profiles"
+"""The folder of the kit's own, by kind."""
 
 Positive = Annotated[float, Field(gt=0)]
 Celsius = Annotated[float, Field(ge=0, le=500)]
 Area = tuple[float, float]
 Place = tuple[float, float, float]
-
-
-class Profile(BaseModel):
-    """What every profile has: a name, a version and a hash."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")
-    version: str = Field(min_length=1)
-    description: str = ""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the content, the same however the file is laid out or commented."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
 
 
 class PrinterProfile(Profile):
@@ -100,7 +79,7 @@ def printer(name: str) -> PrinterProfile:
     SlicingError
         No such profile (the known ones are listed), or its file is not valid.
     """
-    return _profile(PrinterProfile, "printers", name)
+    return profile_named(PrinterProfile, "printers", name, KIT / "printers", SlicingError)
 
 
 def material(name: str) -> MaterialProfile:
@@ -111,42 +90,9 @@ def material(name: str) -> MaterialProfile:
     SlicingError
         No such profile (the known ones are listed), or its file is not valid.
     """
-    return _profile(MaterialProfile, "materials", name)
+    return profile_named(MaterialProfile, "materials", name, KIT / "materials", SlicingError)
 
 
 def known(kind: Literal["printers", "materials"]) -> dict[str, Path]:
     """``{name: file}`` of all profiles of a kind, by name."""
-    folders = Path(__file__).parent / "profiles", home_folder() / "profiles"
-    found = {path.stem: path for f in folders for path in (f / kind).glob("*.yaml")}
-    return dict(sorted(found.items()))
-
-
-Kind = TypeVar("Kind", bound=Profile)
-
-
-def _profile(model: type[Kind], kind: Literal["printers", "materials"], name: str) -> Kind:
-    files = known(kind)
-    if name not in files:
-        raise SlicingError(
-            f"no profile {name!r} among the {kind}",
-            expected="one of " + ", ".join(files),
-            where=str(home_folder() / "profiles" / kind),
-            fix="correct the name, or put the profile's file there",
-        )
-    try:
-        profile = model.model_validate(yaml.safe_load(files[name].read_text(encoding="utf-8")))
-        wrong = "" if profile.name == name else f"it calls itself {profile.name!r}"
-    except (yaml.YAMLError, UnicodeDecodeError):
-        wrong = "it cannot be read as YAML"
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        wrong = ": ".join(word for word in (field, first["msg"]) if word)
-    if wrong:
-        raise SlicingError(
-            f"the profile {name} is not valid: {wrong}",
-            expected=f"the fields of the kit's own {kind}",
-            where=str(files[name]),
-            fix="correct the file; labkit/slicing/profiles holds examples",
-        )
-    return profile
+    return known_profiles(kind, KIT / kind)

@@ -135,6 +135,9 @@ def _content(
             for name, result in results.items()
             for check in result.checks
         ],
+        "caveats": sorted(
+            {(caveat.stage, caveat.text) for r in results.values() for caveat in r.caveats}
+        ),
         "warnings": [
             [name, warning] for name, result in results.items() for warning in result.warnings
         ],

@@ -4,9 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit.views.bars import progress as progress
     from labkit.views.decisions import panel as panel
+    from labkit.views.live_planes import viewer as viewer
     from labkit.views.picture import Picture as Picture
     from labkit.views.planes import slices as slices
+    from labkit.views.scans import series as series
+    from labkit.views.stacks import stack as stack
     from labkit.views.surfaces import surface as surface
     from labkit.views.toolpaths import toolpath as toolpath
     from labkit.views.words import Words as Words
@@ -20,10 +24,14 @@ _HOMES = {
     "checks": "words",
     "message": "words",
     "panel": "decisions",
+    "progress": "bars",
+    "series": "scans",
     "slices": "planes",
+    "stack": "stacks",
     "surface": "surfaces",
     "table": "words",
     "toolpath": "toolpaths",
+    "viewer": "live_planes",
 }
 
 

@@ -1,5 +1,6 @@
 """The parameters of a stage: to read when it runs alone, to set when a person is there."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any, Protocol
 
@@ -7,9 +8,10 @@ import ipywidgets
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from labkit.case import Caveat
 from labkit.errors import LabkitError
 from labkit.parameters import bounds, choices, unit
-from labkit.views.words import Words, table
+from labkit.views.words import Words, joined, message, table
 
 _FIXED = {"case_dir"}
 """Settled before the notebook is open: shown nowhere as a choice."""
@@ -26,12 +28,18 @@ class Stage(Protocol):
     def parameters(self) -> BaseModel:
         """The values so far, in the stage's own model."""
 
+    @property
+    def caveats(self) -> Sequence[Caveat]:
+        """What the stages before this one leave to know."""
+
     def accept(self, values: dict[str, Any], /) -> str:
         """Take the values over; what to tell the person, or a `LabkitError`."""
 
 
 def panel(stage: Stage) -> Words | ipywidgets.VBox:
     """The stage's parameters: a table when headless, else fields and an Accept button.
+
+    Above them stands what the stages before this one leave to know.
 
     Nothing is decided before *Accept* is pressed, and a change after it asks for it
     again.  What the stage refuses is shown as text below the button.
@@ -40,7 +48,8 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
     values = stage.parameters.model_dump()
     if stage.headless:
         rows = [(n, values[n], unit(f), _range(f), f.description or "") for n, f in fields.items()]
-        return table(rows, ["parameter", "value", "unit", "range", "what it does"])
+        shown = table(rows, ["parameter", "value", "unit", "range", "what it does"])
+        return joined([message(text) for text in _inherited(stage)] + [shown])
 
     inputs = {name: _input(name, field, values[name]) for name, field in fields.items()}
     button = ipywidgets.Button(description="Accept", button_style="primary")
@@ -66,7 +75,12 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
     for entry in inputs.values():
         entry.observe(on_change, "value")
     lines = [ipywidgets.VBox([inputs[n], _help(f)]) for n, f in fields.items()]
-    return ipywidgets.VBox([*lines, button, answer])
+    known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
+    return ipywidgets.VBox([*known, *lines, button, answer])
+
+
+def _inherited(stage: Stage) -> list[str]:
+    return [f"▲ Caveat of {caveat.stage}: {caveat.text}" for caveat in stage.caveats]
 
 
 def _input(name: str, field: FieldInfo, value: Any) -> ipywidgets.DOMWidget:

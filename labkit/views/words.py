@@ -35,6 +35,11 @@ def message(text: str) -> Words:
     return Words(f'<p style="max-width: 60em">{escape(text)}</p>', text)
 
 
+def joined(parts: Sequence[Words]) -> Words:
+    """Several words below each other as one."""
+    return Words("".join(part.html for part in parts), "\n\n".join(part.text for part in parts))
+
+
 Row = Sequence[object] | Mapping[str, object]
 
 

@@ -46,6 +46,13 @@ def test_each_stage_leaves_its_products_and_a_true_record_of_them(demo: dict[str
         assert len(result.notebook["sha256"]) == 64
 
 
+def test_the_part_names_the_frame_of_reference_of_its_scan(demo: dict[str, Any]) -> None:
+    case = Path(demo["case"])
+    scan = read_result(case / "01_scan").details["geometry"]["frame_of_reference_uid"]
+    assert scan.startswith("2.25.")
+    assert read_result(case / "03_design").details["frame_of_reference_uid"] == scan
+
+
 def test_a_practice_print_says_so(demo: dict[str, Any]) -> None:
     job = json.loads((Path(demo["case"]) / "05_printing" / "job.json").read_text())
     assert job["practice"] is True

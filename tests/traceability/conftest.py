@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from labkit.case import STAGES, Case, Check, Order, Result
+from labkit.case import STAGES, Case, Caveat, Check, Order, Result
 from labkit.files import hashes_below, sha256_of
 from labkit.processes import Finished, run
 from labkit.traceability.evidence import sign_order, sign_stage
@@ -102,6 +102,7 @@ def do_stage(case: Case, stage: str, content: str = "") -> Path:
         ],
         metrics={"length_mm": 60.25},
         details=DETAILS.get(stage, {}),
+        caveats=[Caveat(stage="01_scan", text="two images are *made up*")],
         warnings=["a #warning with [markup] *inside*"],
         tools={"slicer": "2.5.0"},
         parameters={"threshold_hu": 300, "supports": False},

@@ -96,6 +96,8 @@ def test_the_pages_say_what_was_done(finished: Case, tmp_path: Path) -> None:
         "60 ± 1 mm",
         "abababababab",
         "a #warning with [markup] *inside*",
+        "What everyone who uses this part must know",
+        "two images are *made up* (01_scan)",
         "Whether the part is good: only inspection tells.",
         "length between blocks",
         "virtual calipers",

@@ -5,6 +5,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from labkit import views
+from labkit.case import Caveat
 from labkit.errors import ParameterError
 from labkit.parameters import MODELS, Segmentation, validated
 from labkit.views import Words
@@ -15,6 +16,7 @@ class Stage:
         self.headless = headless
         self.parameters = parameters or Segmentation(case_dir="cases/one")
         self.accepted: list[dict[str, Any]] = []
+        self.caveats: list[Caveat] = []
 
     def accept(self, values: dict[str, Any]) -> str:
         self.accepted.append(dict(validated("02_segmentation", values)))
@@ -37,6 +39,15 @@ def test_headless_it_is_a_table_of_every_parameter() -> None:
     for said in ("300", "HU", "-1000 to 3000", "0 to 1000000", "bone, soft tissue, skin"):
         assert said in shown.text
     assert "case_dir" not in shown.text
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_what_earlier_stages_leave_to_know_stands_above_the_parameters(headless: bool) -> None:
+    stage = Stage(headless=headless)
+    stage.caveats = [Caveat(stage="01_scan", text="two of 60 images are <made up>")]
+    shown = views.panel(stage)
+    said = shown.html if isinstance(shown, Words) else shown.children[0].value
+    assert "Caveat of 01_scan: two of 60 images are &lt;made up&gt;" in said
 
 
 def test_fields_carry_value_unit_bounds_and_words() -> None:

@@ -1,0 +1,196 @@
+"""What the header of a series says of how it was made: for judgement, never for geometry."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+_ANNEX_L = """
+ABDOMEN ABDOMENPELVIS ADRENAL ANKLE AORTA ARM AXILLA BACK BLADDER BRAIN BREAST BRONCHUS BUTTOCK
+CALCANEUS CALF CAROTID CEREBELLUM CHEST CHESTABDOMEN CHESTABDPELVIS CLAVICLE COCCYX COLON CSPINE
+CTSPINE EAR ELBOW ESOPHAGUS EXTREMITY EYE FACE FEMUR FINGER FOOT FOREARM GALLBLADDER HAND HEAD
+HEADNECK HEART HIP HUMERUS IAC JAW JAWREGION KIDNEY KNEE LARYNX LEG LIVER LOWERLEG LSPINE
+LSSPINE LUNG MANDIBLE MAXILLA MEDIASTINUM MOUTH NECK NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV
+NOSE ORBIT PANCREAS PATELLA PELVIS PENIS PHARYNX PROSTATE RADIUS RADIUSULNA RIB SCALP SCAPULA
+SCLERA SCROTUM SHOULDER SKULL SPINE SPLEEN SSPINE STERNUM STOMACH TARSUS THIGH THORAX THUMB
+THYMUS THYROID TIBIA TIBIAFIBULA TLSPINE TMJ TOE TRACHEA TSPINE ULNA UPPERARM URETER UTERUS
+VESSEL WHOLEBODY WRIST ZYGOMA
+"""
+BODY_PARTS = frozenset(_ANNEX_L.split())
+"""Terms of Body Part Examined (DICOM PS3.16 Annex L); anything else may be free text."""
+
+_SCHEMES = {"SCT", "SRT", "SNM3", "DCM", "RADLEX", "LN", "UMLS", "FMA"}
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,31}", re.ASCII | re.IGNORECASE)
+
+_MODALITY = re.compile(r"[A-Z]{2,16}")
+
+FACT_TAGS = [
+    "BodyPartExamined",
+    "BurnedInAnnotation",
+    "ContrastBolusAgent",
+    "ContrastBolusAgentSequence",
+    "ConvolutionKernel",
+    "FrameOfReferenceUID",
+    "GantryDetectorTilt",
+    "ImageHorizontalFlip",
+    "ImageLaterality",
+    "ImageRotation",
+    "ImageType",
+    "KVP",
+    "Laterality",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "Modality",
+    "PatientOrientation",
+    "PatientPosition",
+    "PerformedProtocolCodeSequence",
+    "ProcedureCodeSequence",
+    "RecognizableVisualFeatures",
+    "ReconstructionDiameter",
+    "SOPClassUID",
+    "SeriesInstanceUID",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "StudyInstanceUID",
+]
+"""The tags that `facts_of` reads."""
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """What the first header of a series says, and nothing that names the patient but UIDs.
+
+    Empty text and None: the header does not say.  No free text that may hold a name.
+
+    Parameters
+    ----------
+    modality : CT, MR, XA …
+    image_type : the words of Image Type (PS3.3 C.7.6.1.1.2).
+    body_part : a term of PS3.16 Annex L; empty for any other text.
+    protocol_codes : codes of procedure and protocol, as ``SCT:77477000``; never their meaning.
+    kernel : Convolution Kernel, several joined by ``/``.
+    slice_thickness_mm : Slice Thickness, mm: how thick, not how far apart.
+    spacing_between_slices_mm : as the header has it; no source of geometry.
+    kvp : peak tube voltage, kV.
+    contrast : whether a contrast agent is named.
+    manufacturer, model : of the scanner.
+    gantry_tilt_deg : Gantry/Detector Tilt, degrees; no source of geometry.
+    patient_position : HFS, FFS … (PS3.3 C.7.3.1.1.2).
+    patient_orientation : directions of a row and of a column, as ``("L", "P")``.
+    flipped : whether the header says that the pixels were flipped or turned for display.
+    laterality : left, right or empty: Image Laterality, else Laterality.
+    reconstruction_diameter_mm : of the field that was reconstructed, mm.
+    burned_in_annotation, recognizable_visual_features : as the header claims.
+    sop_class_uid, study_instance_uid, series_instance_uid, frame_of_reference_uid :
+        as the file has them: replace them before they leave the import.
+    """
+
+    modality: str = ""
+    image_type: tuple[str, ...] = ()
+    body_part: str = ""
+    protocol_codes: tuple[str, ...] = ()
+    kernel: str = ""
+    slice_thickness_mm: float | None = None
+    spacing_between_slices_mm: float | None = None
+    kvp: float | None = None
+    contrast: bool = False
+    manufacturer: str = ""
+    model: str = ""
+    gantry_tilt_deg: float | None = None
+    patient_position: str = ""
+    patient_orientation: tuple[str, ...] = ()
+    flipped: bool = False
+    laterality: str = ""
+    reconstruction_diameter_mm: float | None = None
+    burned_in_annotation: bool | None = None
+    recognizable_visual_features: bool | None = None
+    sop_class_uid: str = ""
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+    frame_of_reference_uid: str = ""
+
+
+def facts_of(header: Dataset) -> SeriesFacts:
+    """The facts of a series, from the header of one of its images."""
+    modality = text_of(header, "Modality")
+    body_part = text_of(header, "BodyPartExamined").upper().replace("_", "").replace(" ", "")
+    sides = {"L": "left", "R": "right"}
+    side = text_of(header, "ImageLaterality") or text_of(header, "Laterality")
+    return SeriesFacts(
+        modality=modality if _MODALITY.fullmatch(modality) else "",
+        image_type=tuple(words_of(header, "ImageType")),
+        body_part=body_part if body_part in BODY_PARTS else "",
+        protocol_codes=_codes(header),
+        kernel="/".join(words_of(header, "ConvolutionKernel")),
+        slice_thickness_mm=number_of(header, "SliceThickness"),
+        spacing_between_slices_mm=number_of(header, "SpacingBetweenSlices"),
+        kvp=number_of(header, "KVP"),
+        contrast=bool(
+            _value(header, "ContrastBolusAgent") or _value(header, "ContrastBolusAgentSequence")
+        ),
+        manufacturer=text_of(header, "Manufacturer"),
+        model=text_of(header, "ManufacturerModelName"),
+        gantry_tilt_deg=number_of(header, "GantryDetectorTilt"),
+        patient_position=text_of(header, "PatientPosition"),
+        patient_orientation=tuple(words_of(header, "PatientOrientation")),
+        flipped=text_of(header, "ImageHorizontalFlip") == "Y"
+        or bool(number_of(header, "ImageRotation")),
+        laterality=sides.get(side, ""),
+        reconstruction_diameter_mm=number_of(header, "ReconstructionDiameter"),
+        burned_in_annotation=_claim(header, "BurnedInAnnotation"),
+        recognizable_visual_features=_claim(header, "RecognizableVisualFeatures"),
+        sop_class_uid=text_of(header, "SOPClassUID"),
+        study_instance_uid=text_of(header, "StudyInstanceUID"),
+        series_instance_uid=text_of(header, "SeriesInstanceUID"),
+        frame_of_reference_uid=text_of(header, "FrameOfReferenceUID"),
+    )
+
+
+def words_of(header: Dataset, name: str) -> list[str]:
+    """The values of a tag as text; empty where it is absent."""
+    value = _value(header, name)
+    if value is None or value == "":
+        return []
+    return [str(word) for word in (value if _many(value) else [value])]
+
+
+def text_of(header: Dataset, name: str) -> str:
+    """The first value of a tag as text; empty where it is absent."""
+    return next(iter(words_of(header, name)), "").strip()
+
+
+def number_of(header: Dataset, name: str) -> float | None:
+    """The first value of a tag as a finite number; None where it is none."""
+    try:
+        number = float(text_of(header, name))
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def _value(header: Dataset, name: str) -> Any:
+    try:
+        return header.get(name)
+    except Exception:  # a damaged value can make its conversion raise anything
+        return None
+
+
+def _many(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
+
+
+def _claim(header: Dataset, name: str) -> bool | None:
+    return {"YES": True, "NO": False}.get(text_of(header, name).upper())
+
+
+def _codes(header: Dataset) -> tuple[str, ...]:
+    found = []
+    for name in ("PerformedProtocolCodeSequence", "ProcedureCodeSequence"):
+        items = _value(header, name)
+        for item in items if _many(items) else []:
+            scheme, code = text_of(item, "CodingSchemeDesignator"), text_of(item, "CodeValue")
+            if scheme in _SCHEMES and _CODE.fullmatch(code):
+                found.append(f"{scheme}:{code}")
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,43 @@
+"""The series of a source as a table with small pictures."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from labkit.scan.fitness import row_of
+from labkit.scan.protocol import Protocol
+from labkit.scan.series import Series
+from labkit.scan.thumbnails import thumbnail
+from labkit.views.words import Words, table
+
+COLUMNS = (
+    *("key", "part", "modality", "images", "matrix", "plane", "spacing_mm"),
+    *("slice_thickness_mm", "kernel", "verdict", "why"),
+)
+
+
+def series(found: Sequence[Series], protocol: Protocol) -> Words:
+    """Every series with its verdict by the protocol, and a picture of each usable one.
+
+    A refused series has no picture: what is drawn into scouts and screen shots may name
+    the patient, and the notebook is kept.
+    """
+    words = table([row_of(one, protocol) for one in found], COLUMNS)
+    shown = [_picture(thumbnail(one), one) for one in found if not one.refusal]
+    return Words(words.html + "".join(shown), words.text)
+
+
+def _picture(grey: npt.NDArray[np.uint8], one: Series) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, format="PNG")
+    code = base64.b64encode(stream.getvalue()).decode()
+    alt = f"the middle image of series {one.key}, {one.plane}"
+    return (
+        '<figure style="display: inline-block; margin: 0 1em 0 0">'
+        f'<img alt="{alt}" src="data:image/png;base64,{code}">'
+        f"<figcaption>{one.key}</figcaption></figure>"
+    )

@@ -1,0 +1,83 @@
+"""A real JupyterLab with one notebook, started and stopped."""
+
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import pytest
+import requests
+from playwright.sync_api import Page
+
+from labkit import processes
+from labkit.lab import lab_command
+from labkit.views import offscreen
+
+TOKEN = "a-token-for-the-test"
+
+
+@dataclass
+class Server:
+    port: int
+    notebook: Path
+    asked: list[str] = field(default_factory=list)
+    """Every address that a page asked for."""
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}?token={TOKEN}"
+
+
+@contextmanager
+def running_lab(sources: Sequence[str], place: Path) -> Iterator[Server]:
+    """JupyterLab as `labkit lab` starts it, at a notebook of these cells."""
+    folder, home = place / "lab", place / "home"
+    folder.mkdir()
+    home.mkdir()
+    v4 = nbformat.v4
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [v4.new_code_cell(source.strip()) for source in sources]
+    nbformat.write(
+        v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "a.ipynb"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("LABKIT_HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+            patch.setenv(name, str(home / name))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
+        patch.setenv("JUPYTER_TOKEN", TOKEN)
+        patch.delenv("JUPYTER_CONFIG_PATH", raising=False)
+        patch.setattr(offscreen, "window_class", lambda: None)
+        command, environment = lab_command(folder, Path("a.ipynb"), browser=False, port=port)
+    log = home / "server.log"
+    pid = processes.start(command, log=log, environment=environment)
+    try:
+        server = Server(port, folder / "a.ipynb")
+        _wait_until_up(server, log)
+        yield server
+    finally:
+        processes.stop(pid, timeout_s=10)
+
+
+def _wait_until_up(server: Server, log: Path) -> None:
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        try:
+            if requests.get(server.url("api/status"), timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start: {log.read_text()[-2000:]}")
+
+
+def run_all(server: Server, page: Page) -> None:
+    """Open the notebook and run its cells from the menu."""
+    page.goto(server.url(""))  # the default page: the notebook that was named
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
