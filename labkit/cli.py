@@ -89,7 +89,7 @@ def run(
     ] = None,
     procedure: Annotated[str, typer.Option(help="The procedure to follow.")] = "practice",
     source: Annotated[
-        str | None, typer.Option(help="The folder of DICOM files, or pacs:NAME?KEY=VALUE.")
+        str | None, typer.Option(help="The scan: a folder, zip or file, or pacs:NAME?KEY=VALUE.")
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -137,13 +137,15 @@ def series(
     from labkit.scan.discovery import discover
     from labkit.scan.fitness import row_of
     from labkit.scan.protocol import protocol_named
+    from labkit.scan.series import patients
 
     limits = protocol_named(protocol)
     with fetched(path) as source:
         found = discover(source)
         rows = [row_of(one, limits) for one in found.series]
     usable = [one for one in found.series if not one.refusal]
-    taken = usable[0].key if usable else None
+    people = len(patients(found.series))
+    taken = usable[0].key if usable and people < 2 else None
     if as_json:
         about = {"protocol": limits.name, "protocol_sha256": limits.sha256, "series": rows}
         document(about | {"taken": taken, "other_files": found.other_files, "notes": found.notes})
@@ -155,9 +157,14 @@ def series(
             line(f"{row['key']}: {row['why']}")
         for note in found.notes:
             line(f"note: {note}")
-        best = f"{taken} would be taken: the thinnest slices of {len(usable)} usable series"
-        line(best if taken else "none can become a volume")
-    raise typer.Exit(0 if taken else 1)
+        many = f"the thinnest slices of {len(usable)} usable series"
+        best = f"{taken} would be taken: {many if len(usable) > 1 else 'the only usable series'}"
+        none = "none can become a volume"
+        if usable and not taken:
+            none = "none is taken by itself: name one with `-p scan.series=KEY`"
+        line(best if taken else none)
+    accepted = taken is not None and rows[0]["verdict"] != "fail"
+    raise typer.Exit(0 if accepted else 1)
 
 
 @app.command()
@@ -214,7 +221,8 @@ def verify(
         for note in verification.notes:
             line(f"note: {note}")
         word = "intact" if verification.intact else "NOT as it was signed"
-        line(f"{verification.case}: {word}, {len(verification.steps)} signed steps")
+        steps = len(verification.steps)
+        line(f"{verification.case}: {word}, {steps} signed step{'' if steps == 1 else 's'}")
     raise typer.Exit(0 if verification.intact else 4)
 
 

@@ -14,7 +14,11 @@ from pydantic.fields import FieldInfo
 
 from labkit.errors import ParameterError
 
-Structure = Literal["bone", "soft tissue", "skin"]
+Structure = Literal["bone", "cortical bone", "soft tissue", "skin", "vessels", "teeth"]
+
+_NUMBER = r"\s*-?\d+(?:\.\d*)?\s*"
+_PLACE = f"{_NUMBER},{_NUMBER},{_NUMBER}"
+_PLACES = f"^(?:{_PLACE}(?:;{_PLACE})*)?$"
 
 
 class StageParameters(BaseModel):
@@ -85,8 +89,51 @@ class Segmentation(StageParameters):
         description="grey value of the surface; lower takes thin bone too",
         json_schema_extra={"unit": "HU"},
     )
+    threshold_from: Literal["set", "otsu", "half height"] = Field(
+        default="set", description="the threshold set, or one measured in the scan from there on"
+    )
+    crop_lps_mm: str = Field(
+        default="",
+        pattern=_PLACES,
+        description="two corners of a box to stay in; empty: the whole scan",
+        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z, or nothing"},
+    )
+    seeds_lps_mm: str = Field(
+        default="",
+        pattern=_PLACES,
+        description="only the pieces at these places; empty: the largest",
+        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z …, or nothing"},
+    )
     components: int = Field(
         default=1, ge=1, le=20, description="how many of the largest connected pieces are kept"
+    )
+    smallest_piece_mm3: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1e6,
+        description="smaller pieces are left out",
+        json_schema_extra={"unit": "mm3"},
+    )
+    open_mm: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=20.0,
+        description="bridges and spikes thinner than twice this go; 0 keeps them",
+        json_schema_extra={"unit": "mm"},
+    )
+    close_mm: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=20.0,
+        description="cracks and notches narrower than twice this are closed; 0 keeps them",
+        json_schema_extra={"unit": "mm"},
+    )
+    split_neck_mm: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=50.0,
+        description="what hangs together by narrower necks is taken apart; 0: not",
+        json_schema_extra={"unit": "mm"},
     )
     fill_holes_mm3: float = Field(
         default=500.0,
@@ -95,12 +142,31 @@ class Segmentation(StageParameters):
         description="enclosed cavities up to this size are filled",
         json_schema_extra={"unit": "mm3"},
     )
+    half_height_bound_mm: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.5,
+        description="how far thin bone may move to its own half height; 0: not",
+        json_schema_extra={"unit": "mm"},
+    )
+    smoothing_bound_mm: float = Field(
+        default=0.05,
+        ge=0.0,
+        le=0.5,
+        description="how far smoothing may move the surface; 0: no smoothing",
+        json_schema_extra={"unit": "mm"},
+    )
     decimation_bound_mm: float = Field(
         default=0.1,
         ge=0.0,
         le=0.5,
         description="how far the lighter surface may lie from the full one",
         json_schema_extra={"unit": "mm"},
+    )
+    strokes: str = Field(
+        default="",
+        description="corrections by hand to repeat; empty: those of the last revision",
+        json_schema_extra={"path": True, "kept_as": "strokes.json"},
     )
 
 
@@ -269,8 +335,7 @@ def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
 
 def unit(field: FieldInfo) -> str:
     """The unit of a field, or an empty string."""
-    extra = field.json_schema_extra
-    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+    return _extra(field, "unit")
 
 
 def is_path(field: FieldInfo) -> bool:
@@ -279,14 +344,35 @@ def is_path(field: FieldInfo) -> bool:
     return isinstance(extra, dict) and bool(extra.get("path"))
 
 
+def kept_as(field: FieldInfo) -> str:
+    """The product that holds what a path parameter named; empty where none does."""
+    return _extra(field, "kept_as")
+
+
+def places(text: str) -> tuple[tuple[float, float, float], ...]:
+    """The places that ``x, y, z; x, y, z`` names."""
+    found = []
+    for place in text.split(";") if text.strip() else []:
+        x, y, z = (float(number) for number in place.split(","))
+        found.append((x, y, z))
+    return tuple(found)
+
+
 def choices(field: FieldInfo) -> tuple[str, ...]:
     """What a field of fixed words allows; empty for any other field."""
     return tuple(str(word) for word in get_args(field.annotation))
 
 
+def _extra(field: FieldInfo, name: str) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get(name, "")) if isinstance(extra, dict) else ""
+
+
 def _allowed(field: FieldInfo) -> str:
     if words := choices(field):
         return "one of " + ", ".join(words)
+    if form := _extra(field, "form"):
+        return form
     low, high = bounds(field)
     kinds: dict[object, str] = {int: "a whole number", float: "a number", bool: "true or false"}
     kind = kinds.get(field.annotation, "text")

@@ -26,6 +26,18 @@ class Distances:
     p95_mm: float
     max_mm: float
 
+    @classmethod
+    def of(cls, signed_mm: Array) -> "Distances":
+        """What these signed distances (n,), mm, come to."""
+        distance = np.abs(signed_mm)
+        return cls(
+            mean_mm=float(signed_mm.mean()),
+            sd_mm=float(signed_mm.std()),
+            median_mm=float(np.median(distance)),
+            p95_mm=float(np.percentile(distance, 95)),
+            max_mm=float(distance.max()),
+        )
+
     def metrics(self, prefix: str) -> dict[str, float]:
         """The numbers under names that begin with ``prefix``, for the record."""
         return {f"{prefix}_{name}": value for name, value in vars(self).items()}
@@ -40,16 +52,17 @@ def distances(points: npt.ArrayLike, mesh: trimesh.Trimesh) -> Distances:
     chosen = np.asarray(points, float)
     if len(chosen) > _SAMPLE:
         chosen = chosen[np.random.default_rng(0).choice(len(chosen), _SAMPLE, replace=False)]
+    return Distances.of(signed_distances(chosen, mesh))
+
+
+def signed_distances(points: npt.ArrayLike, mesh: trimesh.Trimesh) -> Array:
+    """(n,) float64, mm: how far each of the points (n, 3) lies from a surface, exactly.
+
+    Positive is outside.  Both mm, one frame.
+    """
     target = pyvista.PolyData.from_regular_faces(mesh.vertices, mesh.faces)
-    signed = pyvista.PolyData(chosen).compute_implicit_distance(target)["implicit_distance"]
-    distance = np.abs(signed)
-    return Distances(
-        mean_mm=float(signed.mean()),
-        sd_mm=float(signed.std()),
-        median_mm=float(np.median(distance)),
-        p95_mm=float(np.percentile(distance, 95)),
-        max_mm=float(distance.max()),
-    )
+    measured = pyvista.PolyData(np.asarray(points, float)).compute_implicit_distance(target)
+    return np.asarray(measured["implicit_distance"], float)
 
 
 def solid(points: Array, triangles: npt.NDArray[np.int64], what: str) -> manifold3d.Manifold:

@@ -1,7 +1,7 @@
 import pytest
 
 from labkit.errors import ParameterError
-from labkit.parameters import MODELS, bounds, choices, validated
+from labkit.parameters import MODELS, bounds, choices, places, validated
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
@@ -17,6 +17,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         ("02_segmentation", "threshold_hu", 9999, "threshold_hu = 3000"),
         ("02_segmentation", "threshold_hu", 250.4, "threshold_hu = 250"),
         ("02_segmentation", "structure", "bones", "structure = 'bone'"),
+        ("02_segmentation", "seeds_lps_mm", "1, 2", "the default is seeds_lps_mm = ''"),
         ("03_design", "scale", 0, "scale = 0.1"),
         ("03_design", "scale", float("nan"), "the default is scale = 1.0"),
         ("04_slicing", "supports", "yes", "supports = False"),
@@ -31,6 +32,21 @@ def test_a_bad_value_is_refused_by_name_with_the_nearest_valid(
         validated(stage, {name: value})
     assert caught.value.found.startswith(f"{name} = ")
     assert nearest in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("1,2,3", ((1.0, 2.0, 3.0),)),
+        ("-1.5, 2, 3.25; 4, 5, -6", ((-1.5, 2.0, 3.25), (4.0, 5.0, -6.0))),
+    ],
+)
+def test_places_are_read_as_they_are_written(
+    text: str, expected: tuple[tuple[float, float, float], ...]
+) -> None:
+    assert validated("02_segmentation", {"seeds_lps_mm": text})
+    assert places(text) == expected
 
 
 def test_a_whole_number_does_for_a_decimal_one() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labkit.pacs.archive import Archive
     from labkit.pacs.query import Query
 
-app = typer.Typer(help="The PACS of the lab: list, echo, find, fetch, send.", no_args_is_help=True)
+app = typer.Typer(help="The PACS of the lab: list, echo, find, fetch, send.")
 
 
 class By(StrEnum):
@@ -45,6 +45,7 @@ def list_(as_json: Json = False) -> None:
 
     Example: labkit pacs list
     """
+    from labkit.home import home_folder
     from labkit.pacs.registry import registered_pacs
 
     rows = []
@@ -59,6 +60,8 @@ def list_(as_json: Json = False) -> None:
         document({"pacs": rows})
     else:
         table(rows, ["name", "by", "where", "encrypted", "preferred"])
+        if not rows:
+            say(f"none is entered yet: enter one in {home_folder() / 'pacs.yaml'}")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from labkit.case import STAGES, Case, Verdict, now, read_result
 from labkit.errors import CaseError, InputError, LabkitError
 from labkit.files import storage_errors, write_whole
 from labkit.pacs.sources import fetched, is_pacs
-from labkit.parameters import MODELS, is_path, validated
+from labkit.parameters import MODELS, is_path, kept_as, validated
 from labkit.procedures.engine import run_notebook
 from labkit.procedures.holding import (
     is_signed,
@@ -182,7 +182,7 @@ def _run_or_keep(
     request = dict(override)
     if folder is not None and not is_signed(case, folder):
         request = request_for(stage, folder, override)
-        _set_aside(case, folder)
+        request = _kept_places(stage, _set_aside(case, folder)) | request
         why = "made by hand or cut off before it was signed: run again from its decisions"
     elif folder is not None:
         why = outdated(case, stage, folder, override)
@@ -296,12 +296,21 @@ def _keep_failed(case: Case, stage: str, executed: Path) -> None:
             executed.replace(kept)
 
 
-def _set_aside(case: Case, folder: Path) -> None:
-    """Move an unsigned revision out of the way of the signed ones; nothing is lost."""
+def _kept_places(stage: str, aside: Path) -> dict[str, object]:
+    """What a person made by hand in a stage, as the path parameters that name it."""
+    names = {name: kept_as(field) for name, field in MODELS[stage].model_fields.items()}
+    return {
+        name: str(aside / kept) for name, kept in names.items() if kept and (aside / kept).is_file()
+    }
+
+
+def _set_aside(case: Case, folder: Path) -> Path:
+    """Move an unsigned revision out of the way of the signed ones; where it is now."""
     aside = case.evidence / "unsigned" / f"{folder.name}-{now().replace(':', '')}"
     with storage_errors(aside):
         aside.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(aside)
+    return aside
 
 
 def _check_valid(procedure: Procedure) -> None:

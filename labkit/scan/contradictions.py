@@ -19,6 +19,7 @@ from labkit.scan.facts import SeriesFacts
 from labkit.scan.geometry import Geometry
 from labkit.scan.image import Array, Image
 from labkit.scan.planes import anatomical, pixel_of
+from labkit.scan.units import is_cone_beam
 
 Outcome = Literal["agrees", "note", "action", "refuse"]
 
@@ -125,16 +126,16 @@ def _patient_orientation(stack: _Stack) -> CrossCheck | None:
     if len(said) != 2 or not all(word and word[0] in _LETTERS for word in said):
         return None
     true = [anatomical(stack.direction[:, axis]) for axis in (0, 1)]
-    agrees = all(
-        stack.direction[:, axis] @ _LETTERS[word[0]] > 0.1 for axis, word in enumerate(said)
-    )
-    return stack.check(
-        "Patient Orientation",
-        "C.7.6.1.1.1",
-        "agrees" if agrees else "refuse",
-        f"rows run towards {said[0]} and columns towards {said[1]}"
-        + ("" if agrees else f", by Image Orientation towards {true[0]} and {true[1]}: mirrored"),
-    )
+    along = [stack.direction[:, axis] @ _LETTERS[word[0]] for axis, word in enumerate(said)]
+    says = f"rows run towards {said[0]} and columns towards {said[1]}"
+    if min(along) > 0.1:
+        return stack.check("Patient Orientation", "C.7.6.1.1.1", "agrees", says)
+    says += f", by Image Orientation towards {true[0]} and {true[1]}"
+    if min(along) < -0.5 or stack.original:
+        says += ": mirrored, or turned"
+        return stack.check("Patient Orientation", "C.7.6.1.1.1", "refuse", says)
+    says += ": perhaps left over from the images that these were made from"
+    return stack.check("Patient Orientation", "C.7.6.1.1.1", "action", says)
 
 
 def _patient_position(stack: _Stack) -> CrossCheck | None:
@@ -195,8 +196,10 @@ def _reconstruction_diameter(stack: _Stack) -> CrossCheck | None:
     if cut:
         says += f": cut from a matrix of {matrix:.0f}, or Pixel Spacing is wrong"
         return stack.check("Reconstruction Diameter", source, "action", says)
-    outcome: Outcome = "refuse" if stack.original else "action"
-    return stack.check("Reconstruction Diameter", source, outcome, f"{says}: Pixel Spacing altered")
+    # of a cone beam it may be the cylinder that is cut from, or cut to, a box
+    certain = stack.original and not is_cone_beam(stack.facts)
+    says += ": Pixel Spacing altered, or the images cut"
+    return stack.check("Reconstruction Diameter", source, "refuse" if certain else "action", says)
 
 
 def _gantry_tilt(stack: _Stack) -> CrossCheck | None:
@@ -219,7 +222,7 @@ def _spacing_between_slices(stack: _Stack) -> CrossCheck | None:
     if not said:
         return None
     true = float(stack.gaps_mm[0])
-    says = f"{abs(said):g} mm said, {true:g} mm by the positions"
+    says = f"{abs(said):g} mm said, {round(true, 3):g} mm by the positions"
     if (np.abs(stack.gaps_mm / abs(said) - 1) < AGREE).any():
         return stack.check("Spacing Between Slices", "C.7.6.2", "agrees", says)
     times = true / abs(said)
@@ -233,7 +236,7 @@ def _slice_thickness(stack: _Stack) -> CrossCheck | None:
     if not said or said < 0:
         return None
     true = float(stack.gaps_mm[0])
-    says = f"{said:g} mm, and the images lie {true:g} mm apart"
+    says = f"{said:g} mm, and the images lie {round(true, 3):g} mm apart"
     if true <= 1.5 * said:
         return stack.check("Slice Thickness", "C.7.6.2", "agrees", says)
     says += ": nothing was seen between them, or images are missing all along the stack"
@@ -251,7 +254,7 @@ def _slice_location(stack: _Stack) -> CrossCheck | None:
     assert stack.geometry.along_mm is not None
     length = float(stack.geometry.along_mm[-1]) * stack.gaps_mm / stack.gaps_mm[0]
     reach = abs(float(said[-1] - said[0]))
-    says = f"the stack is {reach:g} mm long, {length[0]:g} mm by the positions"
+    says = f"the stack is {round(reach, 2):g} mm long, {round(length[0], 2):g} mm by the positions"
     if np.abs(length - reach).min() > AGREE * reach + 0.1:
         return stack.check("Slice Location", source, "action", f"{says}, which hold")
     return stack.check("Slice Location", source, "agrees", says)

@@ -16,7 +16,8 @@ from labkit.scan.image import Image
 from labkit.scan.images import images_of
 from labkit.scan.other_formats import OtherVolume, format_of, other_volume
 from labkit.scan.parts import parts_of
-from labkit.scan.series import Series, judged, judged_other, preference
+from labkit.scan.planes import counted
+from labkit.scan.series import Series, judged, judged_other, patients, preference
 from labkit.scan.sources import File, each_read, files_of
 from labkit.scan.strays import name_strays
 
@@ -107,10 +108,9 @@ class _Found:
         listed = {uid for images in self.listed.values() for uid in images}
         absent = [uid for uid in self.listed if uid not in self.images]
         said = {
-            f"{self.empty} files are empty: perhaps images that were not copied": self.empty,
-            f"{self.without_images} DICOM files hold no images (reports, plans, contours)": (
-                self.without_images
-            ),
+            f"{counted(self.empty, 'empty file')}: perhaps images that were not copied": self.empty,
+            f"{counted(self.without_images, 'DICOM file')} without images "
+            "(reports, plans, contours)": self.without_images,
             f"{self.archives} zip files inside were not opened: name them by themselves": (
                 self.archives
             ),
@@ -152,14 +152,16 @@ def discover(
         series = found.series(limits or Limits()) if found.images or found.volumes else []
     if not series:
         raise ScanError(
-            "; ".join((f"{len(files)} files, none of them a DICOM image", *found.notes()))
+            "; ".join((f"no DICOM image among {counted(len(files), 'file')}", *found.notes()))
             if files
             else "an empty folder",
             expected="the images of a CT or MR series",
             where="the scan's source",
             fix="export the series again from the PACS as DICOM, uncompressed or lossless",
         )
-    return Discovery(series, found.others, found.notes())
+    people = len(patients(series))
+    several = (f"the images are of {people} patients: take care to choose",) if people > 1 else ()
+    return Discovery(series, found.others, several + found.notes())
 
 
 def _read_dicom(file: File) -> bytes | None:

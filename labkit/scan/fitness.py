@@ -14,6 +14,11 @@ from labkit.volume import Volume
 
 _WORST: tuple[Verdict, ...] = ("pass", "action", "not done", "fail")
 
+_EMPTY = (
+    f"nothing in the scan is denser than {measures.BODY_HU} HU: it shows air only, or its grey "
+    "values are wrong"
+)
+
 
 @dataclass(frozen=True)
 class Fitness:
@@ -121,6 +126,7 @@ def _outline(volume: Volume, protocol: Protocol) -> Fitness:
 
 
 def _tissue(volume: Volume, protocol: Protocol) -> list[Fitness]:
+    empty = () if (volume.voxels > measures.BODY_HU).any() else (_EMPTY,)
     cut = measures.bone_cut_mm2(volume)
     ends = _number("bone cut off", sum(cut.values()), protocol.bone_cut_mm2, "mm²")
     where = ", ".join(f"{name} {area:.0f} mm²" for name, area in cut.items() if area)
@@ -141,6 +147,7 @@ def _tissue(volume: Volume, protocol: Protocol) -> list[Fitness]:
         + ("; the values are saturated" if metal.saturated else "")
     )
     return [
+        Fitness((), empty),
         Fitness(tuple(ends), _where(ends, cut_says)),
         Fitness(tuple(quality)),
         Fitness(tuple(dense), _where(dense, metal_says)),

@@ -14,7 +14,7 @@ from scipy.stats import theilslopes
 
 from labkit.scan.copies import is_copy
 from labkit.scan.image import Array, Image
-from labkit.scan.planes import anatomical, axes_of, improbable, pixel_of
+from labkit.scan.planes import axes_of, counted, improbable, pixel_of, side_of
 
 POSITION_TOLERANCE_MM = 0.01
 """Image positions are written with two or three decimals; less than this is rounding."""
@@ -139,7 +139,7 @@ def _stacked(images: Sequence[Image], limits: Limits) -> Geometry:
     positions = np.array([image.position_lps_mm for image in images])
     order = _without_copies(images, (positions - positions[0]) @ axes)
     if len(order) < 3:
-        raise _NoVolumeError(f"only {len(order)} images at different places")
+        raise _NoVolumeError(f"only {counted(len(order), 'image')} at different places")
     places = (positions[order] - positions[order[0]]) @ axes
     along, drift = places[:, 2], places[:, :2]
     drift, shear, said = _drift(along, drift, pixel_mm, axes)
@@ -194,7 +194,7 @@ def _without_copies(images: Sequence[Image], places: Array) -> npt.NDArray[np.in
     if differing:
         count = len(order) - len(kept) if differing <= 3 else _coincident(places[order, 2])
         raise _NoVolumeError(
-            f"{count} images lie where another one lies already (duplicates), "
+            f"{counted(count, 'image')} where another one lies already (duplicates), "
             "and they are not the same image"
         )
     return np.array(kept)
@@ -219,8 +219,8 @@ def _drift(
     tilt = float(np.degrees(np.arctan(np.hypot(*slope))))
     said = []
     if tilt:
-        towards = anatomical(axes[:, :2] @ slope)
-        said.append(f"the stack is sheared by {tilt:.1f}° (gantry tilt) towards {towards}")
+        towards = side_of(axes[:, :2] @ slope)
+        said.append(f"the stack is sheared by {tilt:.1f}° (gantry tilt) towards the {towards}")
     if (scatter > within).any():
         said.append(f"images are shifted against each other by up to {scatter.max():.2f} mm")
     words = "; ".join(said)
@@ -257,11 +257,11 @@ def _slices(along: Array, limits: Limits, said: str) -> tuple[Array, tuple[int, 
     zones = len(empty) > ZONE_SHARE * (count[-1] + 1) and changes <= ZONE_CHANGES
     if np.abs(count * unit - along).max() <= _slack(unit) and not zones:
         many = len(empty) > max(1, MISSING_SHARE * (count[-1] + 1))
-        text = f"{before}{len(empty)} images are missing: {words}"
-        if not limits.interpolate_missing:
-            raise _NoVolumeError(text)
+        text = f"{before}{counted(len(empty), 'image')} missing: {words}"
         if many or (np.diff(empty) == 1).any():
             raise _NoVolumeError(f"{text}, too many to be made up")
+        if not limits.interpolate_missing:
+            raise _NoVolumeError(f"{text}; made up only where `interpolate_missing` is set")
         return np.arange(count[-1] + 1) * unit, tuple(int(k) for k in empty), False
     if steps.max() > limits.largest_gap_mm + POSITION_TOLERANCE_MM:
         also = f"{before}the gaps also vary, " if said else "the distance between images varies: "
@@ -277,10 +277,10 @@ def _words(geometry: Geometry, said: str, evened: bool) -> tuple[tuple[str, ...]
     findings, corrections = [said] if said else [], []
     assert geometry.along_mm is not None and geometry.spacing_mm is not None
     if said:
-        i, j = geometry.shear_mm_per_mm
+        tilt = f" (gantry tilt {geometry.tilt_deg:.1f}°)" if geometry.tilt_deg else ""
         corrections.append(
-            f"straightened: images moved within their planes by up to "
-            f"{geometry.largest_shift_mm:.2f} mm (shear {i:.4f} along i, {j:.4f} along j)"
+            f"straightened{tilt}: images moved within their planes by up to "
+            f"{geometry.largest_shift_mm:.2f} mm"
         )
     if evened:
         count, step = len(geometry.interpolated), geometry.spacing_mm[2]
@@ -289,10 +289,14 @@ def _words(geometry: Geometry, said: str, evened: bool) -> tuple[tuple[str, ...]
         corrections.append(f"evened out: {count} slices interpolated, one every {step:.3f} mm")
     if geometry.missing:
         where = ", ".join(str(k + 1) for k in geometry.missing)
-        findings.append(f"{len(geometry.missing)} images are missing: slice {where} of the volume")
+        findings.append(
+            f"{counted(len(geometry.missing), 'image')} missing: slice {where} of the volume"
+        )
         corrections.append(f"slice {where} made up from the images beside it")
     if geometry.doubles:
-        findings.append(f"{geometry.doubles} copies of images were left out")
+        findings.append(
+            f"left out: {counted(geometry.doubles, 'image')} that the source holds twice"
+        )
     return tuple(findings), tuple(corrections)
 
 

@@ -57,9 +57,12 @@ IMAGE_TAGS = [
 ]
 """The tags that `labkit.scan.images` reads."""
 
+OVERLAY_BIT_POSITIONS = [0x60000102 + (group << 16) for group in range(0, 0x20, 2)]
+"""Overlay Bit Position of each overlay; 0 where the overlay is not among the pixels."""
+
 _HEADER: list[BaseTag | int] = [
     tag_for_keyword(keyword) or 0 for keyword in {*FACT_TAGS, *IMAGE_TAGS, *GROUP_TAGS, *STACK_TAGS}
-]
+] + OVERLAY_BIT_POSITIONS
 
 _META_TAGS: list[BaseTag | int] = [0x00020002, 0x00020010]
 _IMAGES = MULTIFRAME | {str(CTImageStorage), str(MRImageStorage)}

@@ -24,6 +24,7 @@ class PixelFormat:
         no statement about grey values (PS3.3 C.7.6.3.1.2).
     padding : the lowest and highest stored value that mean "outside the image"
         (PS3.3 C.7.5.1.1.2); None where there is none.
+    overlaid : whether overlays lie in the bits that pixels do not take (retired, PS3.5 8.1.2).
     """
 
     transfer_syntax: str
@@ -34,6 +35,7 @@ class PixelFormat:
     little_endian: bool = True
     photometric_interpretation: str = "MONOCHROME2"
     padding: tuple[int, int] | None = None
+    overlaid: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from labkit.scan.headers import Header, damaged
+from labkit.scan.headers import OVERLAY_BIT_POSITIONS, Header, damaged
 from labkit.scan.image import Array, Image, PixelFormat
 from labkit.scan.multiframe import MULTIFRAME, frames_of
 from labkit.scan.parts import STACK_TAGS
@@ -25,16 +25,18 @@ def images_of(file: File, header: Header) -> list[tuple[Image, Dataset]]:
     """
     try:
         frames = frames_of(header.dataset)
+        tags = [Tags(dataset) for dataset in frames]
+        problem = _problem(header, tags[0], len(frames))
         return [
-            (_image(file, header, Tags(dataset), number, len(frames)), dataset)
+            (_image(file, header, tags[number], number, len(frames), problem), dataset)
             for number, dataset in enumerate(frames)
         ]
     except Exception as error:  # what a tag holds can be anything
         raise damaged(file, header.held_bytes) from error
 
 
-def _image(file: File, header: Header, tags: Tags, frame: int, frames: int) -> Image:
-    shape = (tags.whole("Rows") or 0, tags.whole("Columns") or 0)
+def _image(file: File, header: Header, tags: Tags, frame: int, frames: int, problem: str) -> Image:
+    shape = _shape(tags)
     pixels = _pixel_format(header, tags)
     native = not is_encapsulated(header.transfer_syntax)
     size = shape[0] * shape[1] * pixels.bits_allocated // 8
@@ -56,8 +58,12 @@ def _image(file: File, header: Header, tags: Tags, frame: int, frames: int) -> I
         pixels=pixels,
         pixel_offset=(header.pixel_offset or 0) + (frame * size if native else 0),
         frames=frames,
-        problem=_problem(header, tags, pixels, shape, frames) if frame == 0 else "",
+        problem=problem,
     )
+
+
+def _shape(tags: Tags) -> tuple[int, int]:
+    return tags.whole("Rows") or 0, tags.whole("Columns") or 0
 
 
 def _pixel_format(header: Header, tags: Tags) -> PixelFormat:
@@ -76,6 +82,7 @@ def _pixel_format(header: Header, tags: Tags) -> PixelFormat:
         little_endian=header.little_endian,
         photometric_interpretation=tags.text("PhotometricInterpretation"),
         padding=None if padding is None else _ordered(padding, limit),
+        overlaid=any(map(tags.whole_at, OVERLAY_BIT_POSITIONS)),
     )
 
 
@@ -84,10 +91,9 @@ def _ordered(padding: int, limit: int | None) -> tuple[int, int]:
     return min(padding, other), max(padding, other)
 
 
-def _problem(
-    header: Header, tags: Tags, form: PixelFormat, shape: tuple[int, int], frames: int
-) -> str:
+def _problem(header: Header, tags: Tags, frames: int) -> str:
     """Why the images of a file can be no part of a volume; empty if they can."""
+    form, shape = _pixel_format(header, tags), _shape(tags)
     size = shape[0] * shape[1] * form.bits_allocated // 8 * frames
     claimed = tags.number("NumberOfFrames") or 1
     if header.pixel_offset is None:

@@ -30,7 +30,7 @@ _CLASSIC = {
     "EffectiveEchoTime": "EchoTime",
     "FrameLaterality": "ImageLaterality",
 }
-"""Attributes of a frame (PS3.3 C.7.6.16.2, C.8.13.5.4, C.8.15.3.2) with a classic namesake."""
+"""Attributes of a frame (PS3.3 C.7.6.16.2, C.8.13.5, C.8.15.3) with a classic namesake."""
 
 
 def frames_of(dataset: Dataset) -> list[Dataset]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from pydicom.uid import RLELossless
+from scipy import ndimage
 
 from labkit.errors import ScanError
 from labkit.scan.decoding import Decoders, frames_in
@@ -60,12 +61,14 @@ class GreyValues:
     divisor : values are divided by it; 1 for HU.
     decoders : programs for compressed images.
     too_low : how many pixels lay below what int16 holds and are the lowest value now.
+    kept : how many pixels within the body have the padding value and keep it.
     """
 
     unit: Unit
     divisor: float
     decoders: Decoders
     too_low: int = 0
+    kept: int = 0
     _frames: dict[int, list[bytes]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,7 +96,7 @@ class GreyValues:
                 fix="export the series again from the PACS; uncompressed or lossless",
             ) from error
         slope, intercept = (part / self.divisor for part in image.rescale or (1.0, 0.0))
-        outside = _outside(stored, image.pixels)
+        outside = self._padded(stored, image.pixels, slope, intercept)
         low, high = sorted(end * slope + intercept for end in _extremes(stored, outside))
         largest = max(abs(low), abs(high))
         if self.unit == "arbitrary" and _INT16.max + 1 <= largest < np.inf:
@@ -132,12 +135,33 @@ class GreyValues:
             kind = np.dtype(f"{'<' if form.little_endian else '>'}u{form.bits_allocated // 8}")
             count = image.shape[0] * image.shape[1]
             flat = np.frombuffer(content, kind, count, image.pixel_offset)
-            return _significant(flat.reshape(image.shape), form)
+            return _native(flat.reshape(image.shape), form)
         pixels = self.decoders.decode(self._frame(image, content), form, image.shape)
         values = _significant(pixels, form)
         if form.transfer_syntax != RLELossless and not _same(values, pixels, form.bits_stored):
             raise ValueError(f"compressed pixels of more than {form.bits_stored} bits")
         return values
+
+    def _padded(
+        self, stored: Stored, form: PixelFormat | None, slope: float, intercept: float
+    ) -> npt.NDArray[np.bool_] | None:
+        """Which pixels lie outside the image.
+
+        A padding value that tissue has too (0 HU, where a program wrote 0 without looking)
+        counts only where it reaches the border of the image.
+        """
+        outside = _outside(stored, form)
+        if outside is None or form is None or form.padding is None:
+            return outside
+        highest = max(end * slope + intercept for end in form.padding)
+        if self.unit != "HU" or highest <= AIR_HU:
+            return outside
+        labels, _ = ndimage.label(outside)
+        borders = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+        reaching = np.isin(labels, np.unique(np.concatenate(borders))) & outside
+        with self._lock:
+            self.kept += int(np.count_nonzero(outside & ~reaching))
+        return reaching
 
     def _count(self, values: npt.NDArray[np.float64]) -> None:
         with self._lock:
@@ -162,6 +186,30 @@ def _significant(pixels: npt.NDArray[np.unsignedinteger], form: PixelFormat) -> 
         wide = wide << np.uint16(left)
     signed: Stored = wide.view(np.int16) if form.signed else wide
     return signed >> right if right else signed
+
+
+def _native(pixels: npt.NDArray[np.unsignedinteger], form: PixelFormat) -> Stored:
+    """The stored values of pixels that are not compressed.
+
+    Padding may take more bits than pixels do.
+
+    Raises
+    ------
+    ValueError
+        Values that the header's bits do not hold, and no overlay that would explain them.
+    """
+    values = _significant(pixels, form)
+    at_the_bottom = form.high_bit == form.bits_stored - 1
+    if form.overlaid or not at_the_bottom or _same(values, pixels, form.bits_stored):
+        return values
+    wide = pixels.astype(np.uint16, copy=False)
+    whole: Stored = wide.view(np.int16) if form.signed else wide
+    outside = _outside(whole, form)
+    if outside is not None and (
+        outside.all() or _same(values[~outside], pixels[~outside], form.bits_stored)
+    ):
+        return np.where(outside, whole, values)
+    raise ValueError(f"pixels of more than {form.bits_stored} bits")
 
 
 def _same(values: Stored, pixels: npt.NDArray[np.unsignedinteger], bits_stored: int) -> bool:

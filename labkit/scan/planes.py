@@ -20,6 +20,16 @@ FARTHEST_MM = 10_000.0
 """No patient lies ten metres from the isocentre."""
 
 
+_SIDES = {
+    "R": "right",
+    "L": "left",
+    "A": "front",
+    "P": "back",
+    "H": "head",
+    "F": "feet",
+}
+
+
 def improbable(images: Sequence[Image]) -> str | None:
     """Why the planes of these images cannot form one stack, or None."""
     why = next((why for image in images if (why := _implausible(image))), None)
@@ -53,6 +63,16 @@ def anatomical(vector_lps: Array) -> str:
     by_size = np.argsort(-np.abs(vector_lps))
     length = np.linalg.norm(vector_lps)
     return "".join(letters[axis] for axis in by_size if abs(vector_lps[axis]) > 0.1 * length)
+
+
+def side_of(vector_lps: Array) -> str:
+    """The side of the patient that a direction mainly points to, as a word."""
+    return _SIDES[anatomical(vector_lps)[0]]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 image``, ``2 images``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _implausible(image: Image) -> str | None:

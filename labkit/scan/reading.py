@@ -66,7 +66,7 @@ def _stack(
     divisor = stored
     for _ in range(2):
         try:
-            stack, too_low = _filled(images, unit, divisor, progress)
+            stack, values = _filled(images, unit, divisor, progress)
             break
         except BeyondError as beyond:
             divisor *= beyond.factor
@@ -80,14 +80,19 @@ def _stack(
     findings = []
     if divisor != stored:
         findings.append(f"grey values were divided by {divisor / stored:g} to fit into 16 bits")
-    if too_low:
-        findings.append(f"{too_low} pixels lay below -32768 HU and are set to it: no tissue")
+    if values.too_low:
+        findings.append(f"{values.too_low} pixels lay below -32768 HU and are set to it: no tissue")
+    if values.kept:
+        findings.append(
+            f"{values.kept} pixels away from the border have the value that should mean "
+            "outside the image: taken as they are"
+        )
     return stack, tuple(findings)
 
 
 def _filled(
     images: Sequence[Image], unit: Unit, divisor: float, progress: Progress | None
-) -> tuple[npt.NDArray[np.int16], int]:
+) -> tuple[npt.NDArray[np.int16], GreyValues]:
     stack = np.empty((len(images), *images[0].shape), np.int16)
 
     def fill(number: int) -> None:
@@ -105,4 +110,4 @@ def _filled(
                     progress(number, len(images))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    return stack, values.too_low
+    return stack, values

@@ -15,7 +15,8 @@ def report_of(found: Discovery, chosen: Series, protocol: Protocol) -> dict[str,
     The UIDs are this lab's pseudonyms; the images stand in the order of the stack.
     """
     uids = {name: value for name, value in vars(chosen.facts).items() if name.endswith("_uid")}
-    facts = {name: value for name, value in vars(chosen.facts).items() if name not in uids}
+    left_out = {*uids, "patient"}
+    facts = {name: value for name, value in vars(chosen.facts).items() if name not in left_out}
     kind = uids.pop("sop_class_uid")
     used = [chosen.images[index] for index in chosen.geometry.order] if chosen.images else []
     return {

@@ -14,11 +14,14 @@ from labkit.scan.geometry import Geometry, Limits, geometry_of
 from labkit.scan.image import Image
 from labkit.scan.other_formats import OtherVolume
 from labkit.scan.parts import MINIMUM_IMAGES, Part, is_scout
+from labkit.scan.planes import counted
 from labkit.scan.units import meaning_of
 from labkit.volume import Unit
 
 LARGEST_VOLUME_BYTES = 8 * 2**30
 """A volume beyond this is refused before memory is asked for."""
+
+LOSSY = "the images were once compressed with loss: thin edges and grey values are not as scanned"
 
 
 @dataclass
@@ -102,7 +105,7 @@ class Series:
 
     def row(self) -> dict[str, object]:
         """The series as a row of the table: nothing in it names the patient."""
-        rows, columns = self.images[0].shape if self.images else (0, 0)
+        rows, columns = self.images[0].shape if self.images else ("–", "–")
         corrected = "; ".join((*self.geometry.corrections, *self.findings))
         return {
             "key": self.key,
@@ -173,9 +176,18 @@ def choose(series: Iterable[Series], key: str = "") -> Series:
     Raises
     ------
     ScanError
-        No series has this key, or the one chosen cannot become a volume.
+        No series has this key, the one chosen cannot become a volume, or none is named
+        and they are of several patients.
     """
     ordered = sorted(series, key=preference)
+    if not key and len(patients(ordered)) > 1:
+        raise ScanError(
+            f"series of {len(patients(ordered))} patients",
+            expected="the key of the series to take, or a source with one patient only",
+            where="parameter series",
+            fix="take the key from the table of series, and look whose scan it is; or leave "
+            "the other patients' images out",
+        )
     if key and key not in [one.key for one in ordered]:
         raise ScanError(
             f"no series with the key {key!r}",
@@ -186,12 +198,17 @@ def choose(series: Iterable[Series], key: str = "") -> Series:
     chosen = next((one for one in ordered if one.key == key), ordered[0])
     if chosen.refusal:
         raise ScanError(
-            f"series {chosen.key} of {len(chosen.images)} images: {chosen.refusal}",
+            f"series {chosen.key} of {counted(len(chosen.images), 'image')}: {chosen.refusal}",
             expected="parallel CT or MR images that make one true volume",
             where=f"the scan's source, {len(ordered)} series in all",
             fix="choose another series, or reconstruct this one again at the scanner",
         )
     return chosen
+
+
+def patients(series: Iterable[Series]) -> set[str]:
+    """Whose the series are, as this lab's pseudonyms; none where number and name are empty."""
+    return {one.facts.patient for one in series} - {""}
 
 
 def preference(series: Series) -> tuple[bool, bool, bool, float, int, str]:
@@ -221,7 +238,7 @@ def _refusal(series: Series, missing: int, limits: Limits) -> str | None:
     if meaning.refusal:
         return meaning.refusal
     if len(images) < MINIMUM_IMAGES:
-        return f"only {len(images)} images"
+        return f"only {counted(len(images), 'image')}"
     if 2 * len(images) * images[0].shape[0] * images[0].shape[1] > LARGEST_VOLUME_BYTES:
         return f"more than {LARGEST_VOLUME_BYTES / 2**30:g} GiB"
     series.geometry = geometry_of(images, limits)
@@ -232,5 +249,6 @@ def _refusal(series: Series, missing: int, limits: Limits) -> str | None:
         return incomplete
     series.cross_checks = cross_checks(series.facts, images, series.geometry)
     said = [check.says for check in series.cross_checks if check.outcome == "action"]
-    series.findings += (*meaning.findings, *([incomplete] if missing else []), *said)
+    loss = (LOSSY,) if series.facts.lossy else ()
+    series.findings += (*loss, *meaning.findings, *([incomplete] if missing else []), *said)
     return next((c.says for c in series.cross_checks if c.outcome == "refuse"), None)

@@ -25,7 +25,7 @@ def name_strays(series: Sequence[Series]) -> None:
         for image in one.images
         if not is_scout(image)
     ]
-    for one in series:
+    for one in (one for one in series if one.refusal is None):
         near = sum(_continues(image, one) for image in alone)
         if near:
             one.findings += (
@@ -36,7 +36,7 @@ def name_strays(series: Sequence[Series]) -> None:
 
 def _continues(image: Image, series: Series) -> bool:
     geometry, direction = series.geometry, series.geometry.direction
-    if series.refusal or not geometry.order or direction is None or series.spacing_mm is None:
+    if not geometry.order or direction is None or series.spacing_mm is None:
         return False
     first = series.images[geometry.order[0]]
     if image.position_lps_mm is None or image.orientation is None or image.shape != first.shape:

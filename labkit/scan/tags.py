@@ -54,7 +54,11 @@ class Tags:
 
     def whole(self, keyword: str, signed: bool = False) -> int | None:
         """The number of 16 bits (US, SS) of a tag, read with or without a sign."""
-        element = self._elements.get(_tag(keyword))
+        return self.whole_at(_tag(keyword), signed)
+
+    def whole_at(self, tag: int, signed: bool = False) -> int | None:
+        """As `whole`, of a tag by its number."""
+        element = self._elements.get(tag)
         if element is None:
             return None
         if isinstance(element.value, bytes):

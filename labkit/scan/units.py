@@ -72,7 +72,7 @@ def meaning_of(facts: SeriesFacts, images: Sequence[Image]) -> Meaning:
     """What the grey values of these images mean, by modality, kind of object and Rescale Type.
 
     Rescaled values of CT are Hounsfield units unless Rescale Type says otherwise (PS3.3
-    C.8.2.1.1.2, C.11.1.1.2).
+    C.8.2.1, Rescale Type; its terms C.11.1.1.2).
     """
     kind, modality = facts.sop_class_uid, facts.modality
     if reason := _other_kind(kind, modality):
@@ -84,10 +84,7 @@ def meaning_of(facts: SeriesFacts, images: Sequence[Image]) -> Meaning:
     if modality == "MR":
         return Meaning("arbitrary", (NO_UNIT,))
     types = {image.rescale_type for image in images}
-    cone_beam = kind in CONE_BEAM or any(
-        name in facts.manufacturer.lower() for name in CONE_BEAM_MAKERS
-    )
-    findings = (NOT_CALIBRATED,) if cone_beam else ()
+    findings = (NOT_CALIBRATED,) if is_cone_beam(facts) else ()
     if kind in CONE_BEAM and types != {"HU"}:
         return Meaning("arbitrary", findings)
     if any(image.rescale is None for image in images):
@@ -103,6 +100,12 @@ def meaning_of(facts: SeriesFacts, images: Sequence[Image]) -> Meaning:
     said = " ".join(types & _TERMS) or "something else"
     finding = f"Rescale Type calls the grey values {said}, not HU: they have no unit here"
     return Meaning("arbitrary", (*findings, finding))
+
+
+def is_cone_beam(facts: SeriesFacts) -> bool:
+    """Whether a volume was reconstructed from cone-beam projections, as far as one can tell."""
+    maker = facts.manufacturer.lower()
+    return facts.sop_class_uid in CONE_BEAM or any(name in maker for name in CONE_BEAM_MAKERS)
 
 
 def _other_kind(kind: str, modality: str) -> str | None:

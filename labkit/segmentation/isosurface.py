@@ -1,88 +1,73 @@
-"""The surface of a masked structure, read from the grey values."""
+"""Where the structure ends: the isosurface of the grey values, as far as the mask allows.
+
+Its points lie on the edges between neighbouring voxels, one inside and one outside, and
+never leave them.  So it is closed, and no part of it passes through another.
+"""
 
 from dataclasses import dataclass
 
-import manifold3d
 import numpy as np
 import numpy.typing as npt
 import pyvista
-import trimesh
+from scipy import ndimage
 
 from labkit.errors import SegmentationError
-from labkit.parameters import Segmentation
-from labkit.surface import Distances, distances, mesh_of, solid
 from labkit.volume import AIR_HU, Array, Volume
 
-SMALLEST_PIECE_MM3 = 1.0
-"""Fragments of the surface below this are noise of a few voxels."""
+GATE_BLUR = 1.0
+"""Standard deviation, in the coarsest voxel spacing, that turns the steps of the mask into a
+smooth surface where the mask, and not the grey value, ends the structure."""
 
-PINCH_MM = 0.002
-"""Far below what a printer resolves, far above the rounding of STL's 32-bit numbers."""
+LEAST_CONTRAST_HU = 100.0
+"""Of structure against threshold, where the mask takes in what is darker."""
+
+_HALVINGS = 12
+_CHUNK = 500_000
 
 
 @dataclass(frozen=True)
-class Surface:
-    """A closed surface in the patient and what was left out on the way to it."""
+class Isosurface:
+    """A closed surface between voxels.
 
-    mesh: trimesh.Trimesh
-    full_triangles: int
-    handles: int
-    dropped_pieces: int
-    edit: Distances
+    Parameters
+    ----------
+    points_lps_mm : (n, 3) float64, mm, LPS.
+    triangles : (m, 3) int64, oriented outwards.
+    gated : (n,) bool: set by the mask, not by the grey value.
+    cut_off : (n,) bool: set by the end of the scan.
+    """
+
+    points_lps_mm: Array
+    triangles: npt.NDArray[np.int64]
+    gated: npt.NDArray[np.bool_]
+    cut_off: npt.NDArray[np.bool_]
 
 
-def extract_surface(
-    volume: Volume, mask: npt.NDArray[np.uint8], parameters: Segmentation
-) -> Surface:
-    """The closed surface of the masked structure at the threshold, in LPS mm.
+def isosurface(
+    volume: Volume, mask: npt.NDArray[np.uint8], threshold_hu: int, *, gate: bool = True
+) -> Isosurface:
+    """Where the masked grey values cross the threshold, in LPS mm.
 
-    Watertight, manifold and oriented outwards; made lighter (manifold3d ``simplify``)
-    until the measured distance to the full surface would exceed
-    ``decimation_bound_mm``.
+    Flying edges find the crossings, and a cubic through four voxels places each on its
+    edge: a straight line through two moves the surface of thin and of coarsely sampled
+    bone.  Where the mask cuts through bone, or reaches beyond it, the surface follows the
+    blurred mask; at the end of the scan it is flat, half a voxel beyond the last centre.
+
+    Parameters
+    ----------
+    gate : without it, everything in the scan at this grey value, for comparison.
 
     Raises
     ------
     SegmentationError
-        The mask is empty, or holds nothing of printable size.
-    DesignError
-        The surface is not closed.
+        The mask is empty.
     """
-    points, triangles = _isosurface(volume, mask, parameters.threshold_hu)
-    full = solid(points, triangles, "the surface at this threshold")
-    kept, dropped = _main_pieces(full, parameters.components)
-    reference = mesh_of(kept)
-    light, edit = _lighter(kept, reference, parameters.decimation_bound_mm)
-    return Surface(
-        mesh=_pinches_opened(mesh_of(light)),
-        full_triangles=len(reference.faces),
-        handles=light.genus(),
-        dropped_pieces=dropped,
-        edit=edit,
-    )
-
-
-def _isosurface(
-    volume: Volume, mask: npt.NDArray[np.uint8], threshold_hu: int
-) -> tuple[Array, npt.NDArray[np.int64]]:
-    inside = mask > 0
-    if not inside.any():
-        raise SegmentationError(
-            "an empty mask",
-            expected="at least one voxel of the structure",
-            where="02_segmentation",
-            fix="lower the threshold",
-        )
-    box = tuple(
-        slice(max(int(hit[0]) - 2, 0), int(hit[-1]) + 3)
-        for axis in range(3)
-        if (hit := np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))).size
-    )
-    hu, inside = volume.voxels[box].copy(), inside[box]
-    hu[(hu > threshold_hu) & ~inside] = AIR_HU  # other structures at this grey value
-    hu[(hu <= threshold_hu) & inside] = threshold_hu + 1  # filled cavities
-    hu = np.pad(hu, 1, constant_values=min(AIR_HU, threshold_hu))
-    image = pyvista.ImageData(dimensions=hu.shape[::-1])
-    image.point_data["hu"] = hu.ravel()
+    box = box_around(mask) if gate else tuple(slice(0, count) for count in mask.shape)
+    grey = _padded(volume.voxels[box], min(AIR_HU, threshold_hu))
+    if gate:
+        _gate(grey, mask[box] > 0, threshold_hu, volume.spacing_mm)
+    image = pyvista.ImageData(dimensions=grey.shape[::-1])
+    image.point_data["hu"] = grey.ravel()
     # Between two whole numbers no grey value equals the level: no degenerate triangles.
     contour = image.contour(
         [threshold_hu + 0.5],
@@ -91,62 +76,131 @@ def _isosurface(
         compute_normals=False,
         compute_scalars=False,
     )
-    offset_ijk = np.array([part.start for part in box[::-1]]) - 1
-    points = volume.to_lps(np.asarray(contour.points, float) + offset_ijk)
-    return points, np.asarray(contour.regular_faces, np.int64)
+    start_ijk = np.array([part.start for part in box[::-1]]) - 1
+    points_ijk = np.asarray(contour.points, float) + start_ijk
+    gated, cut_off = _place(points_ijk, volume.voxels, threshold_hu + 0.5)
+    triangles = np.asarray(contour.regular_faces, np.int64)
+    return Isosurface(volume.to_lps(points_ijk), triangles, gated, cut_off)
 
 
-def _main_pieces(surface: manifold3d.Manifold, count: int) -> tuple[manifold3d.Manifold, int]:
-    """The ``count`` largest bodies with their large cavities, and how many bits were dropped."""
-    pieces = sorted(surface.decompose(), key=lambda piece: -piece.volume())
-    bodies = [piece for piece in pieces[:count] if piece.volume() > SMALLEST_PIECE_MM3]
-    cavities = [piece for piece in pieces if piece.volume() < -SMALLEST_PIECE_MM3]
-    if not bodies:
+def box_around(mask: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
+    """The part (k, j, i) of the mask that holds the structure, two voxels beyond it."""
+    if not mask.any():
         raise SegmentationError(
-            f"nothing larger than {SMALLEST_PIECE_MM3:g} mm3",
-            expected="a structure of printable size",
+            "an empty mask",
+            expected="at least one voxel of the structure",
             where="02_segmentation",
             fix="lower the threshold",
         )
-    # Put side by side as triangles: a Boolean would lose the cavities' inner surfaces.
-    meshes = [mesh_of(piece) for piece in bodies + cavities]
-    first = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
-    points = np.vstack([mesh.vertices for mesh in meshes])
-    faces = np.vstack([mesh.faces + start for mesh, start in zip(meshes, first, strict=True)])
-    return solid(points, faces, "the largest pieces"), len(pieces) - len(meshes)
+    return tuple(
+        slice(max(part.start - 2, 0), part.stop + 2)
+        for part in ndimage.find_objects((mask > 0).view(np.uint8))[0]
+    )
 
 
-def _lighter(
-    full: manifold3d.Manifold, reference: trimesh.Trimesh, bound_mm: float
-) -> tuple[manifold3d.Manifold, Distances]:
-    """The body with fewer triangles, and how far its surface lies from the full one.
+def _padded(hu: npt.NDArray[np.int16], value: int) -> npt.NDArray[np.int16]:
+    padded = np.full([count + 2 for count in hu.shape], value, np.int16)
+    padded[1:-1, 1:-1, 1:-1] = hu
+    return padded
 
-    The tolerance of ``simplify`` holds for one step and not for their sum, so the
-    distance is measured and the tolerance halved until the bound holds.
+
+def _gate(
+    grey: npt.NDArray[np.int16],
+    inside: npt.NDArray[np.bool_],
+    threshold_hu: int,
+    spacing_mm: Array,
+) -> None:
+    """Make the grey values agree with the mask about what is inside."""
+    hu = grey[1:-1, 1:-1, 1:-1]
+    above = hu > threshold_hu
+    typical_hu = float(np.median(hu[inside][::101]))
+    contrast_hu = max(typical_hu - threshold_hu, LEAST_CONTRAST_HU)
+    left_out, added = above & ~inside, inside & ~above
+    for sign, strange, far_hu in ((1, left_out, AIR_HU), (-1, added, threshold_hu + 1)):
+        if not strange.any():
+            continue
+        beside = inside if sign > 0 else ~(inside | above)
+        region = _touching(strange, beside)
+        if region is None:
+            hu[strange] = far_hu
+            continue
+        part, odd, other = hu[region].astype(np.float32), strange[region], beside[region]
+        hu[strange] = far_hu
+        ramp = (0.5 - _blurred(odd, spacing_mm)) * 2 * contrast_hu
+        wanted = np.minimum(sign * (part - threshold_hu - 0.5), ramp)
+        wanted[odd] = np.minimum(wanted[odd], -0.5)
+        wanted[other] = np.maximum(wanted[other], 0.5)
+        wanted = np.clip(np.rint(sign * wanted + threshold_hu + 0.5), -(2**15), 2**15 - 1)
+        changed = odd | other
+        hu[region][changed] = wanted[changed].astype(np.int16)
+
+
+def _touching(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> tuple[slice, ...] | None:
+    """The box around all voxels of ``a`` that share a face with one of ``b``."""
+    low, high = np.array(a.shape), np.zeros(3, int)
+    for axis in range(3):
+        first = tuple(slice(None, -1) if n == axis else slice(None) for n in range(3))
+        second = tuple(slice(1, None) if n == axis else slice(None) for n in range(3))
+        for here, there in ((first, second), (second, first)):
+            found = a[here] & b[there]
+            if found.any():
+                place = ndimage.find_objects(found.view(np.uint8))[0]
+                low = np.minimum(low, [part.start for part in place])
+                high = np.maximum(high, [part.stop + 1 for part in place])
+    if not high.any():
+        return None
+    return tuple(
+        slice(max(int(start) - 5, 0), int(stop) + 5) for start, stop in zip(low, high, strict=True)
+    )
+
+
+def _blurred(voxels: npt.NDArray[np.bool_], spacing_mm: Array) -> npt.NDArray[np.float32]:
+    sigma = GATE_BLUR * spacing_mm.max() / spacing_mm[::-1]
+    return np.asarray(
+        ndimage.gaussian_filter(voxels.astype(np.float32), sigma, mode="nearest", truncate=3.0)
+    )
+
+
+def _place(
+    points_ijk: Array, voxels: npt.NDArray[np.int16], level: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Move the points to where a cubic crosses the level; which the mask, and the scan's end, set.
+
+    A cubic through four equally spaced values (Lagrange), its root by bisection.
     """
-    tolerance_mm = bound_mm
-    for _ in range(8 if bound_mm else 0):
-        light = full.simplify(tolerance_mm)
-        edit = distances(reference.vertices, mesh_of(light))
-        if edit.max_mm <= bound_mm:
-            return light, edit
-        tolerance_mm *= 0.6
-    return full, Distances(0.0, 0.0, 0.0, 0.0, 0.0)
+    gated, cut_off = np.zeros((2, len(points_ijk)), bool)
+    last = np.array(voxels.shape[::-1]) - 1
+    for start in range(0, len(points_ijk), _CHUNK):
+        points = points_ijk[start : start + _CHUNK]
+        row = np.arange(len(points))
+        axis = np.abs(points - np.rint(points)).argmax(axis=1)
+        low = np.floor(points[row, axis])
+        on_edge = np.rint(points).astype(np.int64)
+        samples = []
+        for offset in (-1, 0, 1, 2):
+            at = on_edge.copy()
+            at[row, axis] = low + offset
+            i, j, k = np.clip(at, 0, last).T
+            samples.append(voxels[k, j, i] - level)
+        before, a, b, after = samples
+        ends = (low < 0) | (low + 1 > last[axis])
+        by_grey = (np.sign(a) != np.sign(b)) & ~ends
+        t = _root(before, a, b, after)
+        points[row[ends], axis[ends]] = low[ends] + 0.5
+        points[row[by_grey], axis[by_grey]] = (low + t)[by_grey]
+        gated[start : start + _CHUNK] = ~by_grey & ~ends
+        cut_off[start : start + _CHUNK] = ends
+    return gated, cut_off
 
 
-def _pinches_opened(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
-    """The mesh with points that only touch drawn apart, inwards, by micrometres.
-
-    A manifold body may touch itself at a point or an edge.  STL joins points by
-    position, and would join such a place to an edge with four triangles.
-    """
-    points = np.array(mesh.vertices)
-    for _ in range(10):
-        _, place, count = np.unique(
-            points.astype(np.float32), axis=0, return_inverse=True, return_counts=True
-        )
-        touching = count[place.ravel()] > 1
-        if not touching.any():
-            break
-        points[touching] -= PINCH_MM * mesh.vertex_normals[touching]
-    return trimesh.Trimesh(points, mesh.faces, process=False)
+def _root(before: Array, a: Array, b: Array, after: Array) -> Array:
+    """Where between 0 and 1 the cubic through values at −1, 0, 1, 2 is nought."""
+    cubic = (-before + 3 * a - 3 * b + after) / 6
+    square = (before - 2 * a + b) / 2
+    slope = -before / 3 - a / 2 + b - after / 6
+    low, high = np.zeros(len(a)), np.ones(len(a))
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        same = (((cubic * middle + square) * middle + slope) * middle + a) * a > 0
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return (low + high) / 2

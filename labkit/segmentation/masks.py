@@ -1,45 +1,116 @@
 """Which voxels belong to the structure."""
 
-import cc3d
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from labkit.errors import SegmentationError
-from labkit.parameters import Segmentation
-from labkit.segmentation.presets import check_threshold
-from labkit.volume import Volume
+from labkit.parameters import Segmentation, places
+from labkit.segmentation import pieces
+from labkit.segmentation.morphology import closed, opened
+from labkit.segmentation.pieces import Box, Labels, Mask
+from labkit.segmentation.presets import PRESETS, check_threshold
+from labkit.segmentation.splitting import split_at_necks
+from labkit.segmentation.thresholds import (
+    Threshold,
+    ThresholdMethod,
+    half_height_threshold,
+    otsu_threshold,
+)
+from labkit.volume import Array, Volume
+
+ROUNDING = 1e-6
+"""In voxels or mm: a voxel whose centre lies on a side of the crop box is inside."""
 
 
 def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
     """The mask (k, j, i) uint8 of the structure: 1 inside, 0 outside.
 
-    Voxels above the threshold; of these the largest connected pieces (26
-    neighbours); enclosed cavities up to ``fill_holes_mm3`` filled.
+    In this order: voxels above ``threshold_hu``; crop box; the pieces under the seeds, or
+    else the largest ones (26 neighbours), without those that are too small; opening;
+    closing; splitting at necks; of what came apart the same choice once more; enclosed
+    cavities up to ``fill_holes_mm3`` filled.  The result never leaves the crop box.
 
     Restrictions
     ------------
-    Touching bones are one piece.  Metal and contrast agent lie above the threshold too.
+    Touching bones are one piece unless they are split.  Metal and contrast agent lie above
+    the threshold too.
 
     Raises
     ------
     SegmentationError
-        Nothing, or nearly everything, lies above the threshold; or the grey values are
-        not in HU, so that a threshold in HU means nothing.
+        Nothing, or nearly everything, lies above the threshold; a crop box or a seed lies
+        elsewhere; nothing is left in the end; or the grey values are not in HU, so that a
+        threshold in HU means nothing.
     """
     check_threshold(parameters)
     _check_unit(volume)
-    above = volume.voxels > parameters.threshold_hu
-    share = float(above.mean())
-    if not 1e-6 < share < 0.999:
+    corners = _corners_lps_mm(parameters)
+    box = _box(volume, corners)
+    within = _within(volume, box, corners)
+    above = _above(volume.voxels[box], within, parameters.threshold_hu)
+    structure = _chosen(pieces.connected(above), volume, box, parameters)
+    del above  # as large as half the scan
+    for radius_mm, operator in ((parameters.open_mm, opened), (parameters.close_mm, closed)):
+        if radius_mm > 0:
+            structure = operator(structure, volume.spacing_mm, radius_mm) & within
+    if parameters.split_neck_mm > 0:
+        bodies = split_at_necks(structure, volume.spacing_mm, parameters.split_neck_mm)
+        structure = _chosen(bodies, volume, box, parameters)
+    elif parameters.open_mm > 0 or parameters.close_mm > 0:
+        structure = _chosen(pieces.connected(structure), volume, box, parameters)
+    structure = pieces.filled(structure, volume.spacing_mm, parameters.fill_holes_mm3) & within
+    if not structure.any():
         raise SegmentationError(
-            f"{share:.2%} of the scan lies above {parameters.threshold_hu} HU",
-            expected="a structure that stands out from its surroundings",
-            where=f"grey values from {volume.voxels.min()} to {volume.voxels.max()} HU",
-            fix="choose a threshold inside that range, or another series",
+            "nothing is left of the structure",
+            expected="pieces that are large enough, and thick enough for the opening",
+            where="02_segmentation",
+            fix="choose a smaller open_mm or smallest_piece_mm3",
         )
-    mask = (cc3d.largest_k(above, k=parameters.components, connectivity=26) > 0).astype(np.uint8)
-    mask[_small_cavities(mask, volume, parameters.fill_holes_mm3)] = 1
+    mask = np.zeros(volume.voxels.shape, np.uint8)
+    mask[box] = structure
     return mask
+
+
+def choose_threshold(
+    volume: Volume, parameters: Segmentation, method: ThresholdMethod
+) -> Threshold:
+    """The threshold, in HU, to segment with: the one that is set, or one that is measured.
+
+    Measured in the crop box; the half height on the surface that the set threshold gives,
+    against soft tissue for bones and teeth, against anything for skin.
+
+    Raises
+    ------
+    SegmentationError
+        There is nothing to measure, or what was measured does not fit the structure.
+    """
+    if method == "set":
+        check_threshold(parameters)
+        return Threshold(parameters.threshold_hu, "set")
+    _check_unit(volume)
+    if method == "otsu":
+        box = _box(volume, _corners_lps_mm(parameters))
+        found = otsu_threshold(replace(volume, voxels=volume.voxels[box]))
+    else:
+        mask = segment(volume, parameters)
+        beside_hu = PRESETS[parameters.structure].beside_hu
+        found = half_height_threshold(volume, mask, parameters.threshold_hu, beside_hu)
+    check_threshold(parameters.model_copy(update={"threshold_hu": found.hu}))
+    return found
+
+
+def labels_of(masks: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Several structures in one array (k, j, i) uint8: 0 outside, 1 for the first mask.
+
+    Where masks overlap the voxel stays with the earlier one.
+    """
+    labels = np.zeros_like(masks[0])
+    for value, mask in enumerate(masks, start=1):
+        labels[(labels == 0) & (mask > 0)] = value
+    return labels
 
 
 def edges_touched(mask: npt.NDArray[np.uint8]) -> list[str]:
@@ -65,20 +136,80 @@ def _check_unit(volume: Volume) -> None:
         )
 
 
-def _small_cavities(
-    mask: npt.NDArray[np.uint8], volume: Volume, limit_mm3: float
-) -> npt.NDArray[np.bool_]:
-    outside = cc3d.connected_components(mask == 0, connectivity=6)
-    sizes_mm3 = np.bincount(outside.ravel()) * float(np.prod(volume.spacing_mm))
-    fill = sizes_mm3 <= limit_mm3
-    fill[0] = False  # the structure itself
-    for side in (
-        outside[0],
-        outside[-1],
-        outside[:, 0],
-        outside[:, -1],
-        outside[:, :, 0],
-        outside[:, :, -1],
-    ):
-        fill[np.unique(side)] = False
-    return np.asarray(fill[outside])
+def _above(voxels: npt.NDArray[np.int16], within: Mask, threshold_hu: int) -> Mask:
+    above = (voxels > threshold_hu) & within
+    share = float(above.mean() / within.mean())
+    if not 1e-6 < share < 0.999:
+        raise SegmentationError(
+            f"{share:.2%} of the scan lies above {threshold_hu} HU",
+            expected="a structure that stands out from its surroundings",
+            where=f"grey values from {voxels.min()} to {voxels.max()} HU",
+            fix="choose a threshold inside that range, or another series",
+        )
+    return np.asarray(above)
+
+
+def _chosen(found: Labels, volume: Volume, box: Box, parameters: Segmentation) -> Mask:
+    if seeds := places(parameters.seeds_lps_mm):
+        kept = pieces.under_seeds(found, volume, seeds, box)
+    else:
+        kept = pieces.largest(found, parameters.components)
+    if parameters.smallest_piece_mm3 > 0:
+        kept &= pieces.larger_than(found, volume.spacing_mm, parameters.smallest_piece_mm3)
+    return kept
+
+
+def _corners_lps_mm(parameters: Segmentation) -> Array | None:
+    """The lowest and the highest corner (2, 3) of the crop box, mm, LPS; None without one."""
+    corners = np.sort(np.array(places(parameters.crop_lps_mm)), axis=0)
+    if not corners.size:
+        return None
+    if len(corners) != 2 or not (corners[0] < corners[1]).all():
+        raise SegmentationError(
+            f"crop_lps_mm = {parameters.crop_lps_mm!r}",
+            expected="two corners that differ along each axis: x, y, z; x, y, z in mm (LPS)",
+            where="02_segmentation",
+            fix="leave it empty to keep the whole scan",
+        )
+    return corners
+
+
+def _box(volume: Volume, corners_lps_mm: Array | None) -> Box:
+    """The smallest part of the array (k, j, i) that holds the crop box."""
+    shape = volume.voxels.shape
+    if corners_lps_mm is None:
+        return slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2])
+    ijk = volume.to_ijk(np.where(list(np.ndindex(2, 2, 2)), *corners_lps_mm))
+    first = np.maximum(np.ceil(ijk.min(axis=0) - ROUNDING).astype(int), 0)[::-1]
+    last = np.minimum(np.floor(ijk.max(axis=0) + ROUNDING).astype(int) + 1, shape[::-1])[::-1]
+    if (first >= last).any():
+        raise _beside(volume)
+    k, j, i = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    return k, j, i
+
+
+def _within(volume: Volume, box: Box, corners_lps_mm: Array | None) -> Mask:
+    """Which voxels of the part have their centre in the crop box; one value if all have."""
+    if corners_lps_mm is None:
+        return np.ones((1, 1, 1), np.bool_)
+    low, high = corners_lps_mm + np.array([[-ROUNDING], [ROUNDING]])
+    step = volume.direction * volume.spacing_mm
+    k, j, i = (np.arange(part.start, part.stop) for part in box)
+    within = np.ones((len(k), len(j), len(i)), np.bool_)
+    for axis in range(3):
+        plane = volume.origin_lps_mm[axis] + step[axis, 1] * j[:, None] + step[axis, 0] * i
+        for n, along in enumerate(step[axis, 2] * k):
+            within[n] &= (plane + along >= low[axis]) & (plane + along <= high[axis])
+    if not within.any():
+        raise _beside(volume)
+    return within
+
+
+def _beside(volume: Volume) -> SegmentationError:
+    ends = volume.to_lps(np.stack([np.zeros(3), np.array(volume.voxels.shape[::-1]) - 1]))
+    return SegmentationError(
+        "a crop box that holds no voxel of the scan",
+        expected="corners inside the scan",
+        where="the scan runs from {} to {} mm (LPS)".format(*np.rint(ends).astype(int)),
+        fix="change crop_lps_mm, or leave it empty to keep the whole scan",
+    )

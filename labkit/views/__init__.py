@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labkit.views.bars import progress as progress
     from labkit.views.decisions import panel as panel
+    from labkit.views.failures import where_it_fails as where_it_fails
     from labkit.views.live_planes import viewer as viewer
     from labkit.views.picture import Picture as Picture
     from labkit.views.planes import slices as slices
+    from labkit.views.reviews import review as review
     from labkit.views.scans import series as series
     from labkit.views.stacks import stack as stack
     from labkit.views.surfaces import surface as surface
     from labkit.views.toolpaths import toolpath as toolpath
     from labkit.views.words import Words as Words
     from labkit.views.words import checks as checks
+    from labkit.views.words import joined as joined
     from labkit.views.words import message as message
     from labkit.views.words import table as table
 
@@ -22,9 +25,11 @@ _HOMES = {
     "Picture": "picture",
     "Words": "words",
     "checks": "words",
+    "joined": "words",
     "message": "words",
     "panel": "decisions",
     "progress": "bars",
+    "review": "reviews",
     "series": "scans",
     "slices": "planes",
     "stack": "stacks",
@@ -32,6 +37,7 @@ _HOMES = {
     "table": "words",
     "toolpath": "toolpaths",
     "viewer": "live_planes",
+    "where_it_fails": "failures",
 }
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,15 @@ from labkit.scan.series import Series
 from labkit.scan.thumbnails import thumbnail
 from labkit.views.words import Words, table
 
-COLUMNS = (
-    *("key", "part", "modality", "images", "matrix", "plane", "spacing_mm"),
-    *("slice_thickness_mm", "kernel", "verdict", "why"),
-)
+COLUMNS = {
+    **{name: name for name in ("key", "verdict", "modality", "images", "matrix", "plane")},
+    "spacing_mm": "spacing, mm",
+    "slice_thickness_mm": "thickness, mm",
+    **{name: name for name in ("kernel", "part", "why")},
+}
+"""What a row of the table shows, and what a person reads above it."""
+
+_SIGNS = {"pass": "✔", "action": "▲", "fail": "✘", "refused": "✘"}
 
 
 def series(found: Sequence[Series], protocol: Protocol) -> Words:
@@ -26,9 +31,18 @@ def series(found: Sequence[Series], protocol: Protocol) -> Words:
     A refused series has no picture: what is drawn into scouts and screen shots may name
     the patient, and the notebook is kept.
     """
-    words = table([row_of(one, protocol) for one in found], COLUMNS)
+    words = table([_readable(row_of(one, protocol)) for one in found], list(COLUMNS.values()))
     shown = [_picture(thumbnail(one), one) for one in found if not one.refusal]
     return Words(words.html + "".join(shown), words.text)
+
+
+def _readable(row: Mapping[str, object]) -> list[object]:
+    spacing = row["spacing_mm"]
+    shown = dict(row)
+    if isinstance(spacing, list):
+        shown["spacing_mm"] = " × ".join(f"{mm:.4g}" for mm in spacing)
+    shown["verdict"] = f"{_SIGNS.get(str(row['verdict']), '–')} {row['verdict']}"
+    return [shown[name] for name in COLUMNS]
 
 
 def _picture(grey: npt.NDArray[np.uint8], one: Series) -> str:
@@ -39,5 +53,5 @@ def _picture(grey: npt.NDArray[np.uint8], one: Series) -> str:
     return (
         '<figure style="display: inline-block; margin: 0 1em 0 0">'
         f'<img alt="{alt}" src="data:image/png;base64,{code}">'
-        f"<figcaption>{one.key}</figcaption></figure>"
+        f"<figcaption>{one.key}, {one.plane}</figcaption></figure>"
     )

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 
 from labkit.scan.geometry import Geometry
 from labkit.scan.image import Image
-from labkit.scan.planes import anatomical, axes_of, improbable, pixel_of
+from labkit.scan.planes import axes_of, counted, improbable, pixel_of, side_of
 from labkit.scan.series import Series
 from labkit.views.picture import INK, ORANGE, SKY, VERMILION, Picture, new_figure, picture_of
 from labkit.volume import Array
@@ -30,21 +30,23 @@ def stack(series: Series) -> Picture:
     left = figure.add_axes((0.07, 0.12, 0.4, 0.7))
     right = figure.add_axes((0.57, 0.12, 0.4, 0.7))
     placed = [image for image in series.images if _has_place(image)]
-    told = [f"{len(series.images)} images"]
+    found = [counted(len(series.images), "image")]
     if placed:
-        told += _as_found(left, placed, geometry)
+        found += _as_found(left, placed, geometry)
     else:
         _says(left, "no image tells where it lies")
     if series.refusal or geometry.shape is None:
         _says(right, f"no volume: {series.refusal or 'not judged'}")
-        told.append(f"no volume: {series.refusal}")
+        imported = f"no volume: {series.refusal}"
+        right.set_title("not imported", fontsize=10, color=INK)
     else:
-        told += _as_imported(right, geometry)
+        imported = _as_imported(right, geometry)
+        right.set_title(imported, fontsize=10, color=INK)
         if placed:
             right.set_ylim(left.get_ylim())
-    left.set_title("as found", fontsize=10, color=INK)
-    right.set_title("as imported", fontsize=10, color=INK)
-    return picture_of(figure, f"Series {series.key} seen from the side: {'; '.join(told)}.")
+    left.set_title("found: " + ", ".join(found), fontsize=10, color=INK)
+    told = "; ".join((*found, imported))
+    return picture_of(figure, f"Series {series.key} seen from the side: {told}.")
 
 
 def _has_place(image: Image) -> bool:
@@ -78,7 +80,7 @@ def _as_found(ax: Axes, images: Sequence[Image], geometry: Geometry) -> list[str
         used = {id(images[k]) for k in geometry.order}
         copies = [line for line, i in zip(lines, images, strict=True) if id(i) not in used]
         _draw(ax, copies, ORANGE, "copy, left out", linewidths=2.5)
-        said.append(f"{geometry.doubles} copies left out")
+        said.append(f"left out: {counted(geometry.doubles, 'image')} held twice")
     if geometry.missing and geometry.spacing_mm and geometry.along_mm is not None:
         wide = lines[0][1, 0] - lines[0][0, 0]
         shear = geometry.shear_mm_per_mm[across]
@@ -89,12 +91,12 @@ def _as_found(ax: Axes, images: Sequence[Image], geometry: Geometry) -> list[str
         _draw(ax, empty, VERMILION, "missing", linestyles="dashed", linewidths=1.5)
         said.append(f"{len(places)} missing")
     if geometry.tilt_deg:
-        said.append(f"tilted by {geometry.tilt_deg:.1f}°")
-    _finish(ax, anatomical(axes[:, across]), anatomical(axes[:, 2]))
+        said.append(f"sheared by {geometry.tilt_deg:.1f}° (gantry tilt)")
+    _finish(ax, side_of(axes[:, across]), side_of(axes[:, 2]))
     return said
 
 
-def _as_imported(ax: Axes, geometry: Geometry) -> list[str]:
+def _as_imported(ax: Axes, geometry: Geometry) -> str:
     assert geometry.shape is not None and geometry.spacing_mm is not None
     assert geometry.direction is not None
     across, axes = _across(geometry), geometry.direction
@@ -106,9 +108,9 @@ def _as_imported(ax: Axes, geometry: Geometry) -> list[str]:
     _draw(ax, [line for k, line in enumerate(lines) if k not in made_up], INK, "from an image")
     if made_up:
         _draw(ax, [lines[k] for k in sorted(made_up)], SKY, "interpolated")
-    _finish(ax, anatomical(axes[:, across]), anatomical(axes[:, 2]))
-    said = f"a volume of {slices} slices, one every {step:.3f} mm"
-    return [f"{said}, {len(made_up)} of them interpolated" if made_up else said]
+    _finish(ax, side_of(axes[:, across]), side_of(axes[:, 2]))
+    said = f"imported as {slices} slices, one every {step:.3f} mm"
+    return f"{said}, {len(made_up)} of them interpolated" if made_up else said
 
 
 def _draw(ax: Axes, lines: Sequence[Array], colour: str, label: str, **style: Any) -> None:
@@ -119,8 +121,8 @@ def _draw(ax: Axes, lines: Sequence[Array], colour: str, label: str, **style: An
 def _finish(ax: Axes, across: str, up: str) -> None:
     ax.autoscale()
     ax.margins(0.04)
-    ax.set_xlabel(f"mm towards {across}", fontsize=9)
-    ax.set_ylabel(f"mm towards {up}", fontsize=9)
+    ax.set_xlabel(f"mm towards the {across}", fontsize=9)
+    ax.set_ylabel(f"mm towards the {up}", fontsize=9)
     ax.tick_params(labelsize=8)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=3, fontsize=8, frameon=False)
 

@@ -48,7 +48,7 @@ def test_an_empty_folder(lab: Lab, case: Path, tmp_path: Path) -> None:
 def test_a_folder_of_texts_named_after_a_patient(lab: Lab, case: Path, tmp_path: Path) -> None:
     write_whole(tmp_path / "DOE_JOHN" / "letter.txt", "Dear colleague")
     done = lab.labkit("run", case, "--source", tmp_path / "DOE_JOHN")
-    _one_paragraph(done, 2, "none of them a DICOM image")
+    _one_paragraph(done, 2, "no DICOM image among")
     assert "DOE" not in done.errors
     _nothing_half_written(case)
     kept = list((case / "evidence" / "failed").glob("01_scan-*.ipynb"))

@@ -27,7 +27,7 @@ def test_a_made_up_image_is_refused_unless_asked_for_and_then_told_by_every_reco
     case = lab.new("gap")
     refused = lab.labkit("run", case, "01", "--source", with_a_gap)
     assert refused.exit_code == 2
-    assert "1 images are missing" in refused.errors
+    assert "1 image missing" in refused.errors
     assert not (case / "01_scan").exists()
     words = ("-p", "scan.interpolate_missing=true", "-p", "segmentation.threshold_hu=625")
     done = lab.labkit("run", case, "01", "02", "--source", with_a_gap, *words)
@@ -58,7 +58,7 @@ def test_a_scan_that_the_protocol_does_not_take_ends_the_run_with_the_verdict(la
 def test_series_says_what_would_be_taken_and_names_nobody(lab: Lab, with_a_gap: Path) -> None:
     whole = lab.labkit("series", SAMPLE)
     assert whole.exit_code == 0, whole.errors
-    assert "would be taken: the thinnest slices of 1 usable series" in whole.output
+    assert "would be taken: the only usable series" in whole.output
     assert "a scout image, not a volume" in whole.output
     refused = lab.labkit("series", with_a_gap, "--json")
     assert refused.exit_code == 1

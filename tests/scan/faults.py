@@ -298,7 +298,7 @@ _EVEN = _spaced(np.full(IMAGES - 1, STEP_MM))
 _WITH_GAP = np.delete(_EVEN, 17)
 _WAVY = _spaced(STEP_MM + 0.25 * np.sin(np.arange(IMAGES - 1)))
 FLIPPED = [1, 0, 0, 0, -1, 0]
-MISSING = "images are missing"
+MISSING = " missing: gaps of"
 
 FAULTS: dict[str, Fault] = {
     # what is no fault, or not seen in the volume
@@ -325,9 +325,11 @@ FAULTS: dict[str, Fault] = {
     "run length": _scan("true", "", _compressed(RLELossless)),
     "JPEG-LS": _scan("true", "", _compressed(JPEGLSLossless)),
     # what is left out
-    "a file twice": _scan("warned", "1 copies of images", _again(12)),
-    "an image sent twice": _scan("warned", "1 copies of images", _again(3, SOPInstanceUID="1.2.3")),
-    "all files twice": _scan("warned", "30 copies of images", lambda: stack() + stack()),
+    "a file twice": _scan("warned", "left out: 1 image that", _again(12)),
+    "an image sent twice": _scan(
+        "warned", "left out: 1 image that", _again(3, SOPInstanceUID="1.2.3")
+    ),
+    "all files twice": _scan("warned", "left out: 30 images that", lambda: stack() + stack()),
     "scout of its own": _scan("true", "", lambda: _beside(_scout(SeriesInstanceUID="1.2.3"))),
     "scout inside": _scan("true", "", lambda: _beside(_scout())),
     "screen capture of its own": _scan(
@@ -389,7 +391,7 @@ FAULTS: dict[str, Fault] = {
         "refused", "duplicates", _two_reconstructions
     ),
     "images 60 mm apart": _scan("refused", "60 mm apart", lambda: stack(_spaced(np.full(4, 60.0)))),
-    "one image": _scan("refused", "only 1 images", lambda: stack()[:1]),
+    "one image": _scan("refused", "only 1 image", lambda: stack()[:1]),
     "two images": _scan("refused", "only 2 images", lambda: stack()[:2]),
     # what is refused: the planes
     "orientation sign of one image": _scan(
@@ -418,7 +420,7 @@ FAULTS: dict[str, Fault] = {
     "no rescale": _scan("refused", "Rescale", _without("RescaleSlope", "RescaleIntercept")),
     "cut within the pixels": Fault("refused", "cut short", _cut(0.9)),
     "cut within the header": Fault("refused", "within its header", _cut(700)),
-    "cut to nothing": Fault("warned", "files are empty", _cut(0)),
+    "cut to nothing": Fault("warned", "empty file", _cut(0)),
     # tags that contradict position and orientation
     "orientation sign of all images": _scan(
         "refused", "Patient Orientation", _all(ImageOrientationPatient=FLIPPED)

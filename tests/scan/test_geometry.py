@@ -93,9 +93,7 @@ def test_a_tenth_of_a_pixel_is_not_worth_a_resampling() -> None:
 
 def test_missing_images_are_made_up_only_when_asked_and_never_two_in_a_row() -> None:
     full = np.arange(40) * 0.8
-    assert "1 images are missing" in str(
-        geometry_of(stack_of(np.delete(full, 7)), Limits()).refusal
-    )
+    assert "1 image missing" in str(geometry_of(stack_of(np.delete(full, 7)), Limits()).refusal)
     asked = Limits(interpolate_missing=True)
     geometry = geometry_of(stack_of(np.delete(full, [7, 20])), asked)
     assert (geometry.missing, geometry.interpolated) == ((7, 20), (7, 20))
@@ -109,7 +107,7 @@ def test_missing_images_are_made_up_only_when_asked_and_never_two_in_a_row() -> 
 def test_many_missing_images_are_no_change_of_spacing() -> None:
     full = np.arange(40) * 0.8
     scattered = geometry_of(stack_of(np.delete(full, np.r_[2:38:3])), Limits())
-    assert "12 images are missing" in str(scattered.refusal)
+    assert "12 images missing" in str(scattered.refusal)
     zones = geometry_of(stack_of(np.concatenate([full[:15], full[16::2]])), Limits())
     assert zones.refusal is None
     assert zones.missing == () and zones.interpolated
@@ -197,6 +195,26 @@ def test_tags_that_do_not_fit_are_told(
         assert tag not in found
     else:
         assert found[tag] == ("action" if derived and scanner_only else outcome)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"), [(("P", "F"), "action"), (("R", "P"), "refuse"), (("L", "P"), "agrees")]
+)
+def test_what_derived_images_kept_of_their_source_is_no_mirror(
+    said: tuple[str, str], outcome: str
+) -> None:
+    facts = SeriesFacts(image_type=("DERIVED", "SECONDARY", "MPR"), patient_orientation=said)
+    assert _checks(facts)["Patient Orientation"] == outcome
+
+
+def test_the_diameter_of_a_cone_beam_may_be_of_another_shape() -> None:
+    facts = SeriesFacts(
+        modality="CT",
+        manufacturer="NewTom",
+        image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
+        reconstruction_diameter_mm=30.0,
+    )
+    assert _checks(facts)["Reconstruction Diameter"] == "action"
 
 
 def test_nothing_is_held_against_a_refused_geometry() -> None:

@@ -144,6 +144,19 @@ def test_a_file_that_contradicts_itself_is_refused(
         choose([series])
 
 
+def test_what_is_wrong_with_a_file_is_wrong_with_each_of_its_frames(tmp_path: Path) -> None:
+    image = multiframe()
+    for number, frame in enumerate(image.PerFrameFunctionalGroupsSequence):
+        kind = Dataset()
+        kind.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME" if number else "LOCALIZER", "NONE"]
+        frame.CTImageFrameTypeSequence = Sequence([kind])
+    image.ModalityLUTSequence = Sequence([Dataset()])
+    volume, scout = discover(_write(image, tmp_path / "ct")).series
+    assert len(volume.images) == IMAGES - 1
+    assert "Modality LUT" in str(volume.refusal)
+    assert "scout" in str(scout.refusal)
+
+
 def test_ten_encodings_of_a_real_file_agree(real_data: Path) -> None:
     files = sorted((real_data / "dicom_enhanced_multiframe").glob("*.dcm"))
     grey = {}

@@ -169,6 +169,10 @@ NIFTI: dict[str, tuple[Edit, str]] = {
         lambda old: _at(320, "<f", 2.5)(_at(252, "<2h", 0, 1)(old)),
         "sform and pixdim",
     ),
+    "negative sizes": (
+        lambda old: _at(80, "<f", -0.5)(_at(252, "<2h", 1, 0)(old)),
+        "a negative size",
+    ),
     "no rotation": (_at(256, "<f", 3.0), "a qform that is no rotation"),
     "no number": (_at(280, "<f", np.nan), "not a number"),
     "metres": (_at(123, "<B", 1), "another unit"),

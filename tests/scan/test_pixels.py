@@ -145,10 +145,49 @@ def test_monochrome1_is_a_wish_for_the_display_only(tmp_path: Path) -> None:
 def test_bits_beside_the_stored_ones_do_not_count(tmp_path: Path) -> None:
     grey = np.arange(16, dtype=np.uint16).reshape(4, 4)
     images = _series([grey] * 3, bits=12)
-    images[1].PixelData = (grey | 0xF000).tobytes()  # an overlay in the upper bits
+    images[1].PixelData = (grey | 0xF000).tobytes()
+    images[1].add_new(0x60020102, "US", 12)  # Overlay Bit Position
     shifted = images[2]
     shifted.PixelData, shifted.HighBit = (grey << 3 | 0b101).tobytes(), 14
     assert (voxels(write(images, tmp_path / "ct")) == grey).all()
+
+
+@pytest.mark.parametrize("padding", [63536, None])
+def test_padding_may_need_more_bits_than_pixels_and_nothing_else_may(
+    tmp_path: Path, padding: int | None
+) -> None:
+    grey = np.arange(16, dtype=np.uint16).reshape(4, 4)
+    grey[0, 0] = 63536
+    images = _series([grey] * 3, bits=12)
+    if padding is None:
+        with pytest.raises(ScanError, match="pixels of more than 12 bits"):
+            voxels(write(images, tmp_path / "ct"))
+        return
+    for image in images:
+        image.PixelPaddingValue = padding
+    volume = voxels(write(images, tmp_path / "ct"))
+    assert (volume[:, 0, 0] == AIR_HU).all()
+    assert (volume[:, 1:] == grey[1:]).all()
+
+
+def test_signed_values_of_more_bits_than_the_header_says_are_refused(tmp_path: Path) -> None:
+    grey = np.full((4, 4), -1000, np.int16)
+    grey[1, 1] = 3000  # would be -1096 in 12 bits
+    with pytest.raises(ScanError, match="pixels of more than 12 bits"):
+        voxels(write(_series([grey] * 3, bits=12), tmp_path / "ct"))
+
+
+def test_padding_that_tissue_has_too_counts_only_from_the_border(tmp_path: Path) -> None:
+    grey = np.full((6, 6), 40, np.int16)
+    grey[:2, :2] = grey[3, 3] = 0
+    images = _series([grey] * 3, PixelPaddingValue=0)
+    for image in images:
+        image["PixelPaddingValue"].VR = "SS"
+    series = only(write(images, tmp_path / "ct"))
+    volume = read_volume(series).voxels
+    assert (volume[:, :2, :2] == AIR_HU).all()
+    assert (volume[:, 3, 3] == 0).all()
+    assert any(text.startswith("3 pixels away from the border") for text in series.findings)
 
 
 def test_each_image_has_its_own_rescale(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ CASES = [
     Case("ct_head_ge_tilt_irregular", "CT", 28, reason="18.5° (gantry tilt)"),
     Case("ct_head_ge_tilt_irregular", "CT", 28, reason="1.08, 4, 7 mm"),
     Case(f"{SMALL}/gantrytilting", "CT", 4, (4, 521, 512), (0.41796875, 0.41796875, 4.85148), 14.0),
-    Case(f"{SMALL}/sliceincrement", "CT", 4, reason="1 images are missing"),
+    Case(f"{SMALL}/sliceincrement", "CT", 4, reason="1 image missing"),
     Case(
         f"{SMALL}/sliceincrement",
         "CT",
@@ -247,7 +247,7 @@ def test_two_frames_in_ten_encodings(real_data: Path, encoding: str) -> None:
 
 
 def test_no_pixels_are_no_image(real_data: Path) -> None:
-    with pytest.raises(ScanError, match="1 DICOM files hold no images"):
+    with pytest.raises(ScanError, match="1 DICOM file without images"):
         discover(real_data / "dicom_transfer_syntaxes" / "no-pixel-data.dcm")
 
 

@@ -28,6 +28,8 @@ def test_it_holds_all_that_was_found_and_no_uid_of_the_source() -> None:
     assert len(uids) > 3
     assert not [uid for uid in uids if uid in text]
     assert str(source.PatientID) not in text
+    assert chosen.facts.patient
+    assert chosen.facts.patient not in text
 
 
 def test_the_images_stand_in_the_order_of_the_stack() -> None:

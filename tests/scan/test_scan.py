@@ -71,9 +71,9 @@ def _set_all(**values: object) -> Fault:
 
 
 FAULTS: dict[str, tuple[Fault, str]] = {
-    "missing": (lambda images: images.pop(3), "1 images are missing: gaps of 1.25, 2.5 mm"),
-    "two missing": (lambda images: (images.pop(5), images.pop(2)), "2 images are missing"),
-    "double": (_move(4, [0, 0, -STEP]), "1 images lie where another one lies already"),
+    "missing": (lambda images: images.pop(3), "1 image missing: gaps of 1.25, 2.5 mm"),
+    "two missing": (lambda images: (images.pop(5), images.pop(2)), "2 images missing"),
+    "double": (_move(4, [0, 0, -STEP]), "1 image where another one lies already"),
     "one shifted": (_move(4, [3.0, 0, 0]), "shifted against each other"),
     "turned": (_set(2, ImageOrientationPatient=[0, 1, 0, 1, 0, 0]), "different orientation"),
     "not unit": (_set_all(ImageOrientationPatient=[2, 0, 0, 0, 1, 0]), "two unit vectors"),
@@ -135,9 +135,9 @@ def test_an_empty_folder_and_one_of_texts_are_told_apart(tmp_path: Path) -> None
     with pytest.raises(ScanError, match="an empty folder"):
         discover(tmp_path)
     (tmp_path / "readme.txt").write_text("hello")
-    with pytest.raises(ScanError, match="1 files, none of them a DICOM image"):
+    with pytest.raises(ScanError, match="no DICOM image among 1 file"):
         discover(tmp_path)
-    with pytest.raises(ScanError, match="1 files, none of them a DICOM image"):
+    with pytest.raises(ScanError, match="no DICOM image among 1 file"):
         discover(tmp_path / "readme.txt")
     with pytest.raises(ScanError, match="nothing of that name"):
         discover(tmp_path / "nowhere")

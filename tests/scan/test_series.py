@@ -188,3 +188,34 @@ def test_progress_counts_the_files(tmp_path: Path) -> None:
     found = discover(folder, lambda done, total: seen.append((done, total)))
     read_volume(choose(found.series), lambda done, total: seen.append((done, total)))
     assert seen == [(k, IMAGES) for k in range(1, IMAGES + 1)] * 2
+
+
+def test_of_several_patients_a_person_has_to_choose(tmp_path: Path) -> None:
+    other = ct_images("1.2.3.4", PatientID="0815", PatientName="ROE^JANE")
+    found = discover(write(ct_images() + other, tmp_path / "ct"))
+    assert found.notes == ("the images are of 2 patients: take care to choose",)
+    with pytest.raises(ScanError, match="series of 2 patients"):
+        choose(found.series)
+    for series in found.series:
+        assert choose(found.series, series.key) is series
+
+
+def test_what_was_compressed_with_loss_says_so(tmp_path: Path) -> None:
+    series = only(write(ct_images(LossyImageCompression="01"), tmp_path / "ct"))
+    assert any("compressed with loss" in text for text in series.findings)
+
+
+def test_words_that_may_name_the_patient_are_left_out(tmp_path: Path) -> None:
+    told: dict[str, Any] = {
+        "ConvolutionKernel": ["B30s", "Doe 4711"],
+        "Manufacturer": "Doe Medical",
+        "ManufacturerModelName": "MRN_4711",
+        "PatientOrientation": ["L", "JOHN"],
+        "PatientPosition": "JOHN",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "JOHN"],
+    }
+    facts = only(write(ct_images(**told), tmp_path / "ct")).facts
+    assert (facts.kernel, facts.manufacturer, facts.model) == ("B30s", "", "")
+    assert (facts.patient_orientation, facts.patient_position) == (("L", ""), "")
+    assert facts.image_type == ("ORIGINAL", "PRIMARY", "AXIAL")
+    assert not [text for text in map(str, vars(facts).values()) if "DOE" in text.upper()]

@@ -143,7 +143,7 @@ def test_what_holds_no_images_is_counted_and_said(tmp_path: Path) -> None:
     (folder / "viewer.exe").write_bytes(b"MZ" + bytes(5000))
     found = discover(folder)
     assert found.other_files == 2
-    assert found.notes == ("1 DICOM files hold no images (reports, plans, contours)",)
+    assert found.notes == ("1 DICOM file without images (reports, plans, contours)",)
     assert len(choose(found.series).images) == IMAGES
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from labkit import views
 from labkit.case import Caveat
 from labkit.errors import ParameterError
-from labkit.parameters import MODELS, Segmentation, validated
+from labkit.parameters import MODELS, Segmentation, choices, validated
 from labkit.views import Words
 
 
@@ -36,7 +36,7 @@ def test_headless_it_is_a_table_of_every_parameter() -> None:
     assert isinstance(shown, Words)
     for name in set(Segmentation.model_fields) - {"case_dir"}:
         assert name in shown.text
-    for said in ("300", "HU", "-1000 to 3000", "0 to 1000000", "bone, soft tissue, skin"):
+    for said in ("300", "HU", "-1000 to 3000", "0 to 1000000", "set, otsu, half height"):
         assert said in shown.text
     assert "case_dir" not in shown.text
 
@@ -55,7 +55,8 @@ def test_fields_carry_value_unit_bounds_and_words() -> None:
     threshold = inputs["threshold_hu"]
     assert (threshold.value, threshold.min, threshold.max) == (300, -1000, 3000)
     assert threshold.description == "threshold_hu (HU)"
-    assert inputs["structure"].options == ("bone", "soft tissue", "skin")
+    assert inputs["structure"].options == choices(Segmentation.model_fields["structure"])
+    assert inputs["seeds_lps_mm"].description == "seeds_lps_mm (mm)"
     assert "case_dir" not in inputs
 
 

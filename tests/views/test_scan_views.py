@@ -35,7 +35,7 @@ def test_the_table_has_every_series_and_pictures_of_usable_ones_only() -> None:
 
 def test_a_stack_without_fault_is_drawn_as_it_is() -> None:
     picture = views.stack(discover(SAMPLE).series[0])
-    assert "104 images; a volume of 104 slices, one every 0.800 mm." in picture.alt
+    assert "104 images; imported as 104 slices, one every 0.800 mm." in picture.alt
     assert pixels(picture).std() > 5
 
 
@@ -46,14 +46,14 @@ def test_missing_images_and_tilt_are_told_and_marked(tmp_path: Path) -> None:
     del images[4]
     picture = views.stack(_series(tmp_path, images))
     assert "1 missing" in picture.alt
-    assert "tilted by 9.1°" in picture.alt
+    assert "sheared by 9.1° (gantry tilt)" in picture.alt
     assert "8 slices, one every 1.250 mm, 1 of them interpolated" in picture.alt
 
 
 def test_copies_are_told(tmp_path: Path) -> None:
     images = made.ct_images()
     picture = views.stack(_series(tmp_path, [*images, images[3]]))
-    assert "1 copies left out" in picture.alt
+    assert "left out: 1 image held twice" in picture.alt
 
 
 def test_a_refused_stack_is_drawn_with_its_reason(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ def labelled(direction: Array) -> Volume:
 def opened(volume: Volume, **settings: Any) -> LivePlanes:
     picture = views.viewer(Stage(headless=False), volume, **settings)
     assert isinstance(picture, LivePicture)
-    return picture.planes
+    planes = picture.planes
+    assert isinstance(planes, LivePlanes)
+    return planes
 
 
 def as_the_page_gets_it(

@@ -162,6 +162,8 @@ def _sform(head: Any) -> Array:
 
 def _qform(head: Any) -> Array:
     """Method 2 of nifti1.h: a quaternion, an offset, and in pixdim[0] the sign of k."""
+    if not (np.asarray(head["pixdim"][1:4]) > 0).all():  # readers disagree: mirrored, or not
+        raise UnfitError("a qform with voxels of a negative size: which side is left?")
     b, c, d = (float(part) for part in head["quaternion"])
     square = b * b + c * c + d * d
     if not square <= 1 + 1e-4:

@@ -1,6 +1,6 @@
 """Whether the person could be recognized from the shape of the head.
 
-A face rendered from the skin of a head scan matched the right photograph in 83 % of cases
+A face rendered from an MR of the head matched the right one of 84 photographs in 83 % of cases
 (Schwarz et al. 2019, doi 10.1056/NEJMc1908881); DICOM PS3.15 E.3.2 asks to clean such
 features.  The kit does not deface, for the shape is what is printed: it says so.
 """
@@ -29,9 +29,10 @@ _PLANES = 48
 HEAD_PARTS = frozenset(
     {"BRAIN", "EAR", "EYE", "FACE", "HEAD", "HEADNECK", "IAC", "JAW", "JAWREGION", "MANDIBLE"}
     | {"MAXILLA", "MOUTH", "NOSE", "ORBIT", "SCALP", "SCLERA", "SKULL", "TMJ", "ZYGOMA"}
-    | {"CEREBELLUM", "WHOLEBODY"}
+    | {"CEREBELLUM", "CHEEK", "CIRCLEOFWILLIS", "CORNEA", "EYELID", "MASTOID", "NASOPHARYNX"}
+    | {"OPTICCANAL", "PAROTID", "SUBMANDIBULAR", "TONGUE", "WHOLEBODY"}
 )
-"""Terms of Body Part Examined (DICOM PS3.16 Annex L) that take in a part of the head."""
+"""Terms of Body Part Examined that take in a part of the head."""
 
 Level = Literal["face", "skull", "unlikely", "unknown"]
 

@@ -1,0 +1,264 @@
+"""The printable surface of a masked structure, with what every step on the way did to it."""
+
+from dataclasses import dataclass
+
+import manifold3d
+import numpy as np
+import numpy.typing as npt
+import trimesh
+from scipy.spatial import cKDTree
+
+from labkit.errors import SegmentationError
+from labkit.parameters import Segmentation
+from labkit.segmentation.editing import EditingStep, editing_step, two_sided_mm
+from labkit.segmentation.half_height import half_height_shift
+from labkit.segmentation.isosurface import Isosurface, isosurface
+from labkit.segmentation.self_intersection import self_intersections
+from labkit.segmentation.shells import cone_volumes_mm3, largest_bodies
+from labkit.segmentation.smoothing import smoothing_shift, with_normals
+from labkit.surface import Distances, mesh_of, signed_distances, solid
+from labkit.volume import Array, Volume
+
+PINCH_MM = 0.002
+"""Far below what a printer resolves, far above the rounding of STL's 32-bit numbers."""
+
+FIRST_TOLERANCE = 0.2
+"""Of the decimation's bound: ``simplify`` holds its tolerance for one step and not for their
+sum, which reached 2.6 to 3.1 times as far on smoothed surfaces of skulls and balls."""
+
+_ATTEMPTS = 4
+
+
+class SurfaceError(SegmentationError):
+    """No surface that can be printed came out; ``places_lps_mm`` (n, 3) is where."""
+
+    places_lps_mm: Array = np.empty((0, 3))
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A closed surface in the patient, what was left out, and what was done to it.
+
+    Parameters
+    ----------
+    mesh : mm, LPS; watertight, manifold, oriented outwards, not passing through itself.
+    full_triangles : how many there were before it was made lighter.
+    bodies, cavities : how many closed shells of each kind it has.
+    handles : tunnels through it, the sum over its shells.
+    dropped_pieces : islands and cavities that were left out.
+    gated_share : part of the points set by the mask, not by the grey value, 0 to 1.
+    steps : gate, half height, smoothing, decimation, repair: those that did something.
+    """
+
+    mesh: trimesh.Trimesh
+    full_triangles: int
+    bodies: int
+    cavities: int
+    handles: int
+    dropped_pieces: int
+    gated_share: float
+    steps: tuple[EditingStep, ...]
+
+    @property
+    def edit(self) -> Distances:
+        """The editing error of making it lighter."""
+        found = [step.distances for step in self.steps if step.name == "decimation"]
+        return found[0] if found else Distances(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def extract_surface(
+    volume: Volume,
+    mask: npt.NDArray[np.uint8],
+    parameters: Segmentation,
+    *,
+    smoothing_bound_mm: float = 0.05,
+    half_height_bound_mm: float = 0.0,
+) -> Surface:
+    """The closed surface of the masked structure at the threshold, in LPS mm.
+
+    Taken from the grey values; smoothed; made lighter (manifold3d
+    ``simplify``) as far as the distance to the full surface, measured from every point of
+    it and back, stays within ``decimation_bound_mm``.  Where it then passes through itself,
+    smoothing is taken back there and less is left out.
+
+    Parameters
+    ----------
+    smoothing_bound_mm : how far off the surface smoothing may move it; 0 turns it off.
+    half_height_bound_mm : how far a point may move to the local half height; 0 turns it off.
+
+    Raises
+    ------
+    SegmentationError
+        The mask is empty, or holds nothing of printable size.
+    SurfaceError
+        The surface passes through itself and cannot be repaired; carries where.
+    DesignError
+        The surface is not closed.
+    """
+    everything = isosurface(volume, mask, parameters.threshold_hu)
+    shells = largest_bodies(everything, parameters.components)
+    start = shells.surface
+    moves = _moves(volume, start, smoothing_bound_mm, half_height_bound_mm)
+    bound_mm = parameters.decimation_bound_mm
+    for attempt in range(_ATTEMPTS):
+        if attempt == _ATTEMPTS - 1:
+            moves, bound_mm = [], 0.0
+        full, steps = _moved(start, moves)
+        light, decimation = _lighter(full, bound_mm)
+        mesh, repair = _pinches_opened(mesh_of(light))
+        crossing = self_intersections(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+        if not len(crossing):
+            break
+        places = mesh.triangles_center[crossing[:, 0]]
+        radius_mm = 2.0**attempt * float(volume.spacing_mm.max())
+        moves, bound_mm = _taken_back(moves, start, places, radius_mm), bound_mm / 2
+    else:
+        raise _passes_through_itself(places)
+    gate = _gate_step(volume, mask, parameters.threshold_hu, everything)
+    return Surface(
+        mesh=mesh,
+        full_triangles=len(start.triangles),
+        bodies=shells.bodies,
+        cavities=shells.cavities,
+        handles=_handles(light, shells.bodies + shells.cavities),
+        dropped_pieces=shells.dropped,
+        gated_share=float(start.gated.mean()),
+        steps=(*gate, *steps, *decimation, *repair),
+    )
+
+
+def checked_mesh(body: manifold3d.Manifold) -> trimesh.Trimesh:
+    """The surface of a body, its pinches opened.
+
+    Raises
+    ------
+    SurfaceError
+        It passes through itself; carries where.
+    """
+    mesh, _ = _pinches_opened(mesh_of(body))
+    crossing = self_intersections(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+    if len(crossing):
+        raise _passes_through_itself(mesh.triangles_center[crossing[:, 0]])
+    return mesh
+
+
+@dataclass(frozen=True)
+class _Move:
+    """Where each point goes (n, 3), and how far off the surface before (n,), mm."""
+
+    name: str
+    shift_mm: Array
+    off_mm: Array
+
+
+def _moves(
+    volume: Volume, start: Isosurface, smoothing_bound_mm: float, half_height_bound_mm: float
+) -> list[_Move]:
+    points, triangles, moves = start.points_lps_mm, start.triangles, []
+    if half_height_bound_mm:
+        _, normals = with_normals(points, triangles)
+        off_mm = half_height_shift(volume, points, triangles, normals, half_height_bound_mm)
+        off_mm[start.gated | start.cut_off] = 0.0
+        moves.append(_Move("half height", off_mm[:, None] * normals, off_mm))
+        points = points + moves[-1].shift_mm
+    if smoothing_bound_mm:
+        moves.append(_Move("smoothing", *smoothing_shift(points, triangles, smoothing_bound_mm)))
+    return moves
+
+
+def _moved(start: Isosurface, moves: list[_Move]) -> tuple[trimesh.Trimesh, list[EditingStep]]:
+    points, steps = start.points_lps_mm, []
+    volume_mm3 = cone_volumes_mm3(points, start.triangles).sum()
+    for move in moves:
+        points = points + move.shift_mm
+        before_mm3, volume_mm3 = volume_mm3, cone_volumes_mm3(points, start.triangles).sum()
+        change_mm3 = float(volume_mm3 - before_mm3)
+        steps.append(editing_step(move.name, points, move.off_mm, change_mm3))
+    return trimesh.Trimesh(points, start.triangles, process=False), steps
+
+
+def _taken_back(
+    moves: list[_Move], start: Isosurface, places: Array, radius_mm: float
+) -> list[_Move]:
+    distance, _ = cKDTree(places).query(start.points_lps_mm, distance_upper_bound=radius_mm)
+    stay = np.isfinite(distance)
+    return [
+        _Move(m.name, np.where(stay[:, None], 0.0, m.shift_mm), np.where(stay, 0.0, m.off_mm))
+        for m in moves
+    ]
+
+
+def _lighter(
+    full: trimesh.Trimesh, bound_mm: float
+) -> tuple[manifold3d.Manifold, list[EditingStep]]:
+    """The body with fewer triangles, its two-sided distance from the full one within the bound."""
+    body = solid(full.vertices, full.faces, "the surface at this threshold")
+    tolerance_mm = FIRST_TOLERANCE * bound_mm
+    for _ in range(8 if bound_mm else 0):
+        light = body.simplify(tolerance_mm)
+        mesh = mesh_of(light)
+        tolerance_mm *= 0.7
+        if np.abs(signed_distances(full.vertices[::50], mesh)).max() > bound_mm:
+            continue
+        places, signed_mm = two_sided_mm(full, mesh)
+        if np.abs(signed_mm).max() <= bound_mm:
+            change_mm3 = light.volume() - body.volume()
+            return light, [editing_step("decimation", places, signed_mm, change_mm3)]
+    return body, []
+
+
+def _pinches_opened(mesh: trimesh.Trimesh) -> tuple[trimesh.Trimesh, list[EditingStep]]:
+    """The mesh with points that only touch drawn apart, inwards, by micrometres.
+
+    A manifold body may touch itself at a point or an edge.  STL joins points by
+    position, and would join such a place to an edge with four triangles.
+    """
+    points = np.array(mesh.vertices)
+    for _ in range(10):
+        _, place, count = np.unique(
+            points.astype(np.float32), axis=0, return_inverse=True, return_counts=True
+        )
+        touching = count[place.ravel()] > 1
+        if not touching.any():
+            break
+        points[touching] -= PINCH_MM * mesh.vertex_normals[touching]
+    opened = trimesh.Trimesh(points, mesh.faces, process=False)
+    signed_mm = -np.linalg.norm(points - mesh.vertices, axis=1)
+    if not signed_mm.any():
+        return opened, []
+    return opened, [editing_step("repair", points, signed_mm, opened.volume - mesh.volume)]
+
+
+def _gate_step(
+    volume: Volume, mask: npt.NDArray[np.uint8], threshold_hu: int, gated: Isosurface
+) -> list[EditingStep]:
+    """How far what the mask set lies from where the grey value would have put a surface."""
+    if not gated.gated.any():
+        return []
+    free = isosurface(volume, mask, threshold_hu, gate=False)
+    signed_mm = np.zeros(len(gated.gated))  # all others lie where the grey value put them
+    signed_mm[gated.gated] = signed_distances(
+        gated.points_lps_mm[gated.gated],
+        trimesh.Trimesh(free.points_lps_mm, free.triangles, process=False),
+    )
+    change_mm3 = sum(
+        sign * cone_volumes_mm3(surface.points_lps_mm, surface.triangles).sum()
+        for sign, surface in ((1, gated), (-1, free))
+    )
+    return [editing_step("gate", gated.points_lps_mm, signed_mm, float(change_mm3))]
+
+
+def _handles(body: manifold3d.Manifold, shells: int) -> int:
+    return shells - int(body.num_vert() - body.num_tri() // 2) // 2
+
+
+def _passes_through_itself(places: Array) -> SurfaceError:
+    x, y, z = places[0]
+    error = SurfaceError(
+        f"a surface that passes through itself in {len(places)} places",
+        expected="a surface that a printer can fill",
+        where=f"02_segmentation, first at ({x:.1f}, {y:.1f}, {z:.1f}) mm, LPS",
+        fix="a threshold a few HU away, or correct the mask there",
+    )
+    error.places_lps_mm = places
+    return error

@@ -1,0 +1,142 @@
+"""Where the surface lies, against formulas; what each option moves, and how far at most."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from labkit.parameters import Segmentation
+from labkit.segmentation import extract_surface, segment
+from labkit.surface import signed_distances
+from labkit.volume import Array, Volume
+from tests.segmentation.surfaces import (
+    HALF,
+    TURNED,
+    ball_scan,
+    edge,
+    grid_mm,
+    middle_lps_mm,
+    scan_of,
+    wall,
+)
+
+
+def _with(parameters: Segmentation, **changes: object) -> Segmentation:
+    return parameters.model_copy(update=changes)
+
+
+def test_a_noisy_ball_is_true_to_a_few_hundredths_of_a_millimetre() -> None:
+    """The acceptance of the surface: 0.7 x 0.7 x 1.25 mm, blur 0.5 mm, noise 20 HU."""
+    volume = ball_scan(20.0, noise_hu=20, shape_ijk=(72, 72, 44))
+    surface = extract_surface(volume, segment(volume, HALF), HALF)
+    off = np.linalg.norm(surface.mesh.vertices - middle_lps_mm(volume), axis=1) - 20
+    assert off.std() <= 0.03
+    assert abs(off.mean()) <= 0.01
+    assert surface.mesh.volume == pytest.approx(4 / 3 * np.pi * 20**3, rel=0.002)
+
+
+@pytest.mark.parametrize("bound_mm", [0.02, 0.05])
+def test_smoothing_takes_noise_out_and_keeps_its_bound(bound_mm: float) -> None:
+    volume = ball_scan(noise_hu=40)
+    mask, full = segment(volume, HALF), _with(HALF, decimation_bound_mm=0.0)
+    raw = extract_surface(volume, mask, full, smoothing_bound_mm=0.0)
+    smooth = extract_surface(volume, mask, full, smoothing_bound_mm=bound_mm)
+    raw_mm, smooth_mm = (
+        np.linalg.norm(found.mesh.vertices - middle_lps_mm(volume), axis=1) - 12
+        for found in (raw, smooth)
+    )
+    assert np.abs(signed_distances(smooth.mesh.vertices, raw.mesh)).max() <= bound_mm + 1e-6
+    assert smooth_mm.std() < 0.9 * raw_mm.std()
+    assert abs(smooth_mm.mean() - raw_mm.mean()) < 0.005
+    assert smooth.mesh.volume == pytest.approx(raw.mesh.volume, rel=2e-3)
+    assert [step.name for step in smooth.steps] == ["smoothing"]
+
+
+def test_smoothing_leaves_a_thin_plate_as_thick_as_it_is() -> None:
+    x, y, z = grid_mm((56, 40, 16))
+    volume = scan_of(wall(x, 30) * wall(y, 20) * wall(z, 2.0), noise_hu=20)
+    mask = segment(volume, HALF)
+    raw, smooth = (
+        extract_surface(volume, mask, HALF, smoothing_bound_mm=bound) for bound in (0.0, 0.05)
+    )
+    assert smooth.mesh.volume == pytest.approx(raw.mesh.volume, rel=0.01)
+
+
+def _shell(thickness_mm: float) -> tuple[Volume, Array]:
+    """A round wall of radius 10 mm as thick as this."""
+    x, y, z = grid_mm((44, 44, 28))
+    radius = np.sqrt(x**2 + y**2 + z**2)
+    volume = scan_of(wall(radius - 10, thickness_mm), noise_hu=10)
+    return volume, middle_lps_mm(volume)
+
+
+@pytest.mark.parametrize(("thickness_mm", "within_mm"), [(1.2, 0.55), (1.5, 0.4), (2.5, 0.1)])
+def test_the_local_half_height_comes_nearer_to_the_thickness_of_walls(
+    thickness_mm: float, within_mm: float
+) -> None:
+    """A threshold low enough to keep thin bone draws all of it 0.8 mm too thick."""
+    volume, middle = _shell(thickness_mm)
+    low = Segmentation(threshold_hu=200, fill_holes_mm3=0.0, decimation_bound_mm=0.0)
+    error_mm = []
+    for bound_mm in (0.0, 0.5):
+        found = extract_surface(volume, segment(volume, low), low, half_height_bound_mm=bound_mm)
+        radius = np.linalg.norm(found.mesh.vertices - middle, axis=1)
+        thickness = radius[radius > 10].mean() - radius[radius < 10].mean()
+        error_mm.append(abs(thickness - thickness_mm))
+    step = found.steps[0]
+    assert step.name == "half height"
+    assert step.distances.max_mm <= 0.5
+    assert error_mm[0] > 0.7
+    assert error_mm[1] < within_mm
+
+
+def test_where_the_mask_cuts_through_bone_the_surface_is_smooth() -> None:
+    """A slanting cut: the mask's steps are half a voxel high, the surface's a fifth of that."""
+    volume = ball_scan()
+    _, j, i = (axis.astype(float) for axis in np.indices(volume.voxels.shape))
+    height = (i + 0.3 * j - (i + 0.3 * j)[volume.voxels > 475].mean() - 0.25) / np.hypot(1, 0.3)
+    mask = segment(volume, HALF) * (height < 0).astype(np.uint8)
+    surface = extract_surface(volume, mask, _with(HALF, decimation_bound_mm=0.0))
+    points = volume.to_ijk(surface.mesh.vertices)
+    centre = volume.to_ijk(middle_lps_mm(volume)[None])
+    inner = np.linalg.norm((points - centre) * volume.spacing_mm, axis=1) < 9
+    off = (points @ np.array([1, 0.3, 0]))[inner] / np.hypot(1, 0.3)
+    assert inner.sum() > 100
+    assert off.std() < 0.15
+    gate = surface.steps[0]
+    assert gate.name == "gate"
+    assert gate.volume_change_mm3 == pytest.approx(-surface.mesh.volume, rel=0.2)
+    assert 0.1 < surface.gated_share < 0.6
+
+
+def test_what_the_end_of_the_scan_cuts_off_is_flat() -> None:
+    x, y, z = grid_mm((40, 40, 24))
+    share = edge(12 - np.sqrt((x + 14) ** 2 + y**2 + z**2))
+    volume = scan_of(share, noise_hu=20)
+    parameters = _with(HALF, decimation_bound_mm=0.0)
+    surface = extract_surface(volume, segment(volume, HALF), parameters, smoothing_bound_mm=0.0)
+    i = volume.to_ijk(surface.mesh.vertices)[:, 0]
+    end = np.isclose(i, -0.5, atol=1e-3)
+    assert end.sum() > 100
+    assert i.min() >= -0.501
+
+
+def test_the_anisotropy_and_the_direction_of_the_voxels_do_not_show() -> None:
+    """The same ball in a scan turned by a half: the same surface, turned."""
+    volume = ball_scan()
+    turned = replace(volume, direction=TURNED @ np.diag([-1.0, -1.0, 1.0]))
+    one, two = (extract_surface(v, segment(v, HALF), HALF).mesh for v in (volume, turned))
+    assert one.volume == pytest.approx(two.volume, rel=1e-3)
+    assert np.allclose(one.extents, two.extents, atol=0.02)
+
+
+def test_the_steps_add_up_to_numbers_for_the_record() -> None:
+    volume = ball_scan(noise_hu=20)
+    surface = extract_surface(volume, segment(volume, HALF), HALF)
+    metrics = {name: value for step in surface.steps for name, value in step.metrics().items()}
+    assert metrics["smoothing_max_mm"] <= 0.05
+    assert metrics["decimation_max_mm"] <= HALF.decimation_bound_mm
+    for step in surface.steps:
+        assert len(step.points_lps_mm) == len(step.signed_mm) <= 20_000
+    assert metrics["decimation_volume_change_mm3"] < 0  # chords lie inside of a ball
+    assert metrics["decimation_mean_mm"] < 0
