@@ -16,7 +16,8 @@ from scipy.special import erf
 from labkit.parameters import Segmentation
 from labkit.scan import choose, discover, read_volume
 from labkit.segmentation import extract_surface, segment
-from labkit.surface import Distances, signed_distances
+from labkit.segmentation.editing import two_sided_mm
+from labkit.surface import Distances
 from labkit.volume import Array, Volume
 
 TABLE = Path(__file__).parent / "data" / "editing_error.csv"
@@ -61,7 +62,7 @@ def rows_of(
             half_height_bound_mm=half,
         )
         steps = {step.name: step.distances for step in found.steps}
-        total = Distances.of(signed_distances(found.mesh.vertices, raw))
+        total = Distances.of(two_sided_mm(raw, found.mesh)[1])
         rows.append(
             {
                 "phantom": name,

@@ -41,7 +41,7 @@ def _readable(row: Mapping[str, object]) -> list[object]:
     shown = dict(row)
     if isinstance(spacing, list):
         shown["spacing_mm"] = " × ".join(f"{mm:.4g}" for mm in spacing)
-    shown["verdict"] = f"{_SIGNS.get(str(row['verdict']), '–')} {row['verdict']}"
+    shown["verdict"] = f"{_SIGNS.get(str(row['verdict']), '–')}\N{NO-BREAK SPACE}{row['verdict']}"
     return [shown[name] for name in COLUMNS]
 
 

@@ -65,7 +65,7 @@ def checks(items: Iterable[Check]) -> Words:
         sign, colour = _SIGNS[item.verdict]
         value = f"{_cell(item.value)} {item.unit}".rstrip()
         cells.append([item.name, value, item.limit, f"{sign} {item.verdict}"])
-        colours.append(["", "", "", f"color: {colour}; font-weight: bold"])
+        colours.append(["", "", "", f"color: {colour}; font-weight: bold; white-space: nowrap"])
     return _table(cells, ["check", "value", "limit", "verdict"], colours)
 
 

@@ -60,6 +60,8 @@ def test_series_says_what_would_be_taken_and_names_nobody(lab: Lab, with_a_gap: 
     assert whole.exit_code == 0, whole.errors
     assert "would be taken: the only usable series" in whole.output
     assert "a scout image, not a volume" in whole.output
+    unfit = lab.labkit("series", SAMPLE, "--protocol", "mr_model")
+    assert unfit.exit_code == 1, "it would be taken, but its verdict is fail"
     refused = lab.labkit("series", with_a_gap, "--json")
     assert refused.exit_code == 1
     about = json.loads(refused.output)

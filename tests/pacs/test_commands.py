@@ -57,6 +57,15 @@ def test_send_find_fetch(
     assert study.patient_name not in out + err
 
 
+def test_a_lab_without_a_pacs_learns_where_one_is_entered(typed: Any, lab_home: Path) -> None:
+    code, _, err = typed("pacs", "list")
+    assert code == 0
+    assert str(lab_home / "pacs.yaml") in err
+    code, _, err = typed("pacs")
+    assert code == 2
+    assert len(err.splitlines()) == 1 and "Missing command" in err
+
+
 def test_list_and_echo(pacs: Orthanc, typed: Any) -> None:
     code, out, _ = typed("pacs", "list", "--json")
     rows = json.loads(out)["pacs"]

@@ -298,7 +298,7 @@ _EVEN = _spaced(np.full(IMAGES - 1, STEP_MM))
 _WITH_GAP = np.delete(_EVEN, 17)
 _WAVY = _spaced(STEP_MM + 0.25 * np.sin(np.arange(IMAGES - 1)))
 FLIPPED = [1, 0, 0, 0, -1, 0]
-MISSING = " missing: gaps of"
+MISSING = " missing: "
 
 FAULTS: dict[str, Fault] = {
     # what is no fault, or not seen in the volume
@@ -363,8 +363,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "a missing slice, made up": _scan("corrected", MISSING, _dropped(17), interpolate_missing=True),
     # what is refused: the stack
-    "a missing slice": _scan("refused", f"1 {MISSING}", _dropped(17)),
-    "missing at three places": _scan("refused", f"3 {MISSING}", _dropped(4, 13, 21)),
+    "a missing slice": _scan("refused", f"1 image{MISSING}", _dropped(17)),
+    "missing at three places": _scan("refused", f"3 images{MISSING}", _dropped(4, 13, 21)),
     "two missing in a row": _scan("refused", "too many", _dropped(9, 10), interpolate_missing=True),
     "three made up": _scan("refused", "too many", _dropped(4, 13, 21), interpolate_missing=True),
     "first slice missing on a disc": Fault("refused", "DICOMDIR", _disc_without(0)),

@@ -222,6 +222,12 @@ def test_odd_and_even_volumes_are_judged_without_an_error(
     assert fitness_of(series, replace(volume, unit="arbitrary"), bone).checks
 
 
+def test_a_scan_of_air_alone_is_told(series: Series, sample_volume: Volume, bone: Protocol) -> None:
+    air = _changed(sample_volume, np.full_like(sample_volume.voxels, -900))
+    assert "it shows air only" in fitness_of(series, air, bone).warnings[0]
+    assert "air only" not in str(fitness_of(series, sample_volume, bone).warnings)
+
+
 def test_bone_at_the_ends_is_told_by_end(sample_volume: Volume) -> None:
     cut = bone_cut_mm2(sample_volume)
     assert cut["first image"] == pytest.approx(185, abs=20)  # the shafts of radius and ulna

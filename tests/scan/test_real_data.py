@@ -83,9 +83,9 @@ CASES = [
     Case(f"{NIFTI}/example_ct.nii.gz", UNKNOWN, 112, (112, 101, 122), (3.0, 3.0, 3.0), itk=True),
     Case(f"{NIFTI}/example_seg_fast_force_split.nii.gz", UNKNOWN, 0, reason="labels"),
     Case(f"{NIFTI}/spine_report/test_result/totalseg.nii.gz", UNKNOWN, 0, reason="labels"),
-    Case("dicom_transfer_syntaxes", "CT", 10, reason="lie where another one lies already"),
+    Case("dicom_transfer_syntaxes", "CT", 10, reason="where another one lies already"),
     Case("dicom_transfer_syntaxes/no-pixel-spacing.dcm", "US", 1, reason="colour"),
-    Case("dicom_enhanced_multiframe", "CT", 20, reason="lie where another one lies already"),
+    Case("dicom_enhanced_multiframe", "CT", 20, reason="where another one lies already"),
 ]
 
 
