@@ -60,7 +60,10 @@ def test_series_says_what_would_be_taken_and_names_nobody(lab: Lab, with_a_gap: 
     assert whole.exit_code == 0, whole.errors
     assert "would be taken: the only usable series" in whole.output
     assert "a scout image, not a volume" in whole.output
-    unfit = lab.labkit("series", SAMPLE, "--protocol", "mr_model")
+    only_mr = "modality: {allowed: [MR], otherwise: fail, source: labkit's own}"
+    own = lab.home / "profiles" / "protocols" / "only_mr.yaml"
+    write_whole(own, f"name: only_mr\nversion: own\n{only_mr}\n")
+    unfit = lab.labkit("series", SAMPLE, "--protocol", "only_mr")
     assert unfit.exit_code == 1, "it would be taken, but its verdict is fail"
     refused = lab.labkit("series", with_a_gap, "--json")
     assert refused.exit_code == 1

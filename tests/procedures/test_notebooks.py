@@ -36,7 +36,7 @@ def test_opening_saving_and_setting_a_parameter_keep_the_hash(notebook: Path) ->
     [
         ("mask", {"source": "1"}),
         ("mask-text", {"source": "Other words"}),
-        ("mask", {"id": "mask-2"}),
+        ("mask", {"id": "another"}),
         ("parameters", {"metadata": {}}),
     ],
 )
