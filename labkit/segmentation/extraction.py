@@ -83,7 +83,7 @@ def extract_surface(
 
     Parameters
     ----------
-    smoothing_bound_mm : how far off the surface smoothing may move it; 0 turns it off.
+    smoothing_bound_mm : how far apart smoothing may leave the surfaces; 0 turns it off.
     half_height_bound_mm : how far a point may move to the local half height; 0 turns it off.
 
     Raises

@@ -11,14 +11,18 @@ from labkit.volume import Array
 ITERATIONS, PASS_BAND = 20, 0.1
 """Windowed sinc filter (Taubin, Zhang and Golub 1996, doi 10.1007/BFb0015544)."""
 
+LEAST_SHARE = 0.2
+"""Of the way smoothing would move a point that has to stay near; less is not worth its time."""
+
 
 def smoothing_shift(
     points_lps_mm: Array, triangles: npt.NDArray[np.int64], bound_mm: float
 ) -> tuple[Array, Array]:
     """How smoothing moves each point: (n, 3) float64, mm; and off the surface, (n,), mm.
 
-    Points slide along the surface freely, which does not change it but evens its triangles,
-    and leave it by at most the bound, measured: those that would go farther stop on the way.
+    Points slide along the surface freely, which does not change it but evens its triangles.
+    The two surfaces lie at most the bound apart, measured from the points of each: a point
+    that would leave the one before stops on the way, a tip that would wear off stays.
     """
     mesh, _ = with_normals(points_lps_mm, triangles)
     smooth = mesh.smooth_taubin(
@@ -33,7 +37,35 @@ def smoothing_shift(
         off_mm[far] = signed_distances(points_lps_mm[far] + shift_mm[far], before)
         still = np.abs(off_mm) > bound_mm
         shift_mm[still], off_mm[still] = 0.0, 0.0
+    suspects, share = np.linalg.norm(shift_mm, axis=1) > bound_mm, 0.5
+    worn = _worn_off(points_lps_mm, triangles, shift_mm, bound_mm, suspects)
+    while worn.any():
+        around = np.unique(triangles[worn[triangles].any(axis=1)])
+        shift_mm[around] *= share
+        off_mm[around] = signed_distances(points_lps_mm[around] + shift_mm[around], before)
+        beyond = np.abs(off_mm) > bound_mm
+        shift_mm[beyond], off_mm[beyond] = 0.0, 0.0
+        share = share / 2 if share > LEAST_SHARE else 0.0
+        suspects[:] = False
+        suspects[around] = True
+        suspects[triangles[suspects[triangles].any(axis=1)]] = True
+        worn = _worn_off(points_lps_mm, triangles, shift_mm, bound_mm, suspects)
     return shift_mm, off_mm
+
+
+def _worn_off(
+    points_lps_mm: Array,
+    triangles: npt.NDArray[np.int64],
+    shift_mm: Array,
+    bound_mm: float,
+    suspects: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """(n,) bool: suspects that lie farther than the bound from where smoothing puts the surface."""
+    worn = suspects.copy()
+    if worn.any():
+        after = trimesh.Trimesh(points_lps_mm + shift_mm, triangles, process=False)
+        worn[worn] = np.abs(signed_distances(points_lps_mm[worn], after)) > bound_mm
+    return worn
 
 
 def with_normals(
