@@ -49,18 +49,24 @@ def rows_of(
     name: str, volume: Volume, threshold_hu: int, grid: list[tuple[float, float, float]]
 ) -> list[dict[str, str]]:
     """One row per setting: each step's error, and that of all together."""
-    base = Segmentation(threshold_hu=threshold_hu, decimation_bound_mm=0.0, fill_holes_mm3=0.0)
+    base = Segmentation(
+        threshold_hu=threshold_hu,
+        smoothing_bound_mm=0.0,
+        decimation_bound_mm=0.0,
+        fill_holes_mm3=0.0,
+    )
     mask = segment(volume, base)
-    raw = extract_surface(volume, mask, base, smoothing_bound_mm=0.0).mesh
+    raw = extract_surface(volume, mask, base).mesh
     rows = []
     for smooth, light, half in grid:
-        found = extract_surface(
-            volume,
-            mask,
-            base.model_copy(update={"decimation_bound_mm": light}),
-            smoothing_bound_mm=smooth,
-            half_height_bound_mm=half,
+        own = base.model_copy(
+            update={
+                "smoothing_bound_mm": smooth,
+                "decimation_bound_mm": light,
+                "half_height_bound_mm": half,
+            }
         )
+        found = extract_surface(volume, mask, own)
         steps = {step.name: step.distances for step in found.steps}
         total = Distances.of(two_sided_mm(raw, found.mesh)[1])
         rows.append(

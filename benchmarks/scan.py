@@ -51,8 +51,13 @@ def slice_hu(k: int) -> npt.NDArray[np.int16]:
     return (values + noise).clip(-1024, 3071).astype(np.int16)
 
 
-def write_series(folder: Path, images: int) -> None:
-    """A CT as uncompressed DICOM; the names of its files have no order."""
+def write_series(
+    folder: Path, images: int, hu: Callable[[int], npt.NDArray[np.int16]] = slice_hu
+) -> None:
+    """A CT as uncompressed DICOM; the names of its files have no order.
+
+    Voxel (i, j, k) lies at (−128 + i/2, −128 + j/2, 0.8 k) mm, LPS.
+    """
     folder.mkdir()
     for k in range(images):
         image = Dataset()
@@ -72,7 +77,7 @@ def write_series(folder: Path, images: int) -> None:
         image.PixelSpacing, image.ImageOrientationPatient = [0.5, 0.5], [1, 0, 0, 0, 1, 0]
         image.ImagePositionPatient = [-128, -128, 0.8 * k]
         image.RescaleSlope, image.RescaleIntercept = 1, -1024
-        image.PixelData = (slice_hu(k) + 1024).tobytes()
+        image.PixelData = (hu(k) + 1024).tobytes()
         image.save_as(folder / f"{(k * 37) % images:04d}{k:04d}.dcm", enforce_file_format=True)
 
 

@@ -16,6 +16,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labkit.errors import CaseError
 from labkit.files import storage_errors, write_whole
+from labkit.profiles import first_fault
 
 STAGES = (
     "01_scan",
@@ -40,6 +42,19 @@ number, of the room in the package."""
 
 Verdict = Literal["pass", "action", "fail", "not done"]
 """AAPM-style levels: *action* is worth a look and a note, *fail* is beyond tolerance."""
+
+_WORST: tuple[Verdict, ...] = ("pass", "action", "not done", "fail")
+
+Device = Literal[
+    "anatomical model",
+    "surgical guide",
+    "lattice",
+    "orthosis",
+    "prosthesis",
+    "dosage form",
+    "scaffold",
+]
+"""The families of parts that an order may name."""
 
 RESULT_SCHEMA = "labkit/result/1"
 
@@ -65,7 +80,7 @@ class Order(BaseModel):
     )
     anatomy: str = Field(min_length=1, description="what is to be made visible or fitted")
     laterality: Literal["left", "right", "none"]
-    device: Literal["anatomical model"] = "anatomical model"
+    device: Device = "anatomical model"
     requested_by: str = Field(min_length=1, description="role or code of the prescriber")
     prescription: str = Field(default="", description="the design characteristics asked for")
     intended_use: str = "not for diagnostic use / not for implantation"
@@ -82,6 +97,11 @@ class Check(BaseModel):
     unit: str = ""
     limit: str = ""
     verdict: Verdict
+
+
+def worst(checks: Iterable[Check], without: Verdict) -> Verdict:
+    """The verdict of checks taken together: the worst of them; ``without`` where there is none."""
+    return max((check.verdict for check in checks), key=_WORST.index, default=without)
 
 
 class Caveat(BaseModel):
@@ -292,10 +312,8 @@ def read_order(path: Path) -> Order:
             fix="correct it after sample_data/order.yaml",
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise CaseError(
-            f"the order's field {field}: {first['msg']}",
+            f"the order's field {first_fault(error, 'the whole')}",
             expected="the fields " + ", ".join(Order.model_fields),
             where=str(path),
             fix="correct the order; codes without spaces, a number as a code in quotes",

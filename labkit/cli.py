@@ -7,8 +7,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ import typer
 
 from labkit.errors import InputError, LabkitError, StorageError
 from labkit.pacs.commands import app as pacs
+from labkit.part_commands import app as part
 from labkit.terminal import Json, document, line, say, table
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(pacs, name="pacs")
+app.add_typer(part, name="part")
 
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
@@ -102,10 +103,11 @@ def run(
     Example: labkit run cases/C-0001 --source /data/ct -p segmentation.threshold_hu=250
     """
     from labkit.case import Case
+    from labkit.parameters.written import read_decisions
     from labkit.procedures.run import exit_code, run_case, stage_named
     from labkit.traceability.procedure import procedure as procedure_named
 
-    overrides = _overrides(parameter or [], stage_named)
+    overrides = read_decisions(parameter or [], stage_named, Case(case).order.device)
     if source is not None:
         overrides.setdefault("01_scan", {})["source"] = source
     outcomes = run_case(
@@ -168,6 +170,32 @@ def series(
 
 
 @app.command()
+def parameters(
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="For example: design.")],
+    device: Annotated[str, typer.Option(help="The family of part, for design.")] = (
+        "anatomical model"
+    ),
+    as_json: Json = False,
+) -> None:
+    """What can be decided in a stage: defaults, units, ranges, and why they end there.
+
+    Example: labkit parameters design --device "surgical guide"
+    """
+    from labkit.parameters import validated
+    from labkit.parameters.written import listed
+    from labkit.procedures.run import stage_named
+
+    name = stage_named(stage)
+    if name == "03_design":
+        validated(name, {"device": device})
+    rows = listed(name, device)
+    if as_json:
+        document({"stage": name, "parameters": rows})
+    else:
+        table(rows, list(rows[0]))
+
+
+@app.command()
 def status(case: CasePath, as_json: Json = False) -> None:
     """What was done, what holds, and what is next.
 
@@ -182,6 +210,11 @@ def status(case: CasePath, as_json: Json = False) -> None:
         document({"case": opened.order.case, "stages": rows})
         return
     table(rows, ["stage", "state", "verdict", "finished", "operator"])
+    for row in rows:
+        failure = row.get("failure")
+        if isinstance(failure, dict):
+            line(f"{row['stage']} failed: {failure['found']} ({failure['at']})")
+            line(f"  do next: {failure['fix']}")
     states = [str(row["state"]) for row in rows]
     following = next((state for state in states if state != "holds"), None)
     name = shlex.quote(str(case))
@@ -361,33 +394,6 @@ def _report(error: LabkitError, as_json: bool) -> None:
     if as_json:
         document({"error": error.as_dict()})
     say(str(error))
-
-
-def _overrides(texts: list[str], stage_named: Callable[[str], str]) -> dict[str, dict[str, object]]:
-    import yaml
-
-    from labkit.parameters import MODELS
-
-    found: dict[str, dict[str, object]] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        stage, dot, parameter = name.partition(".")
-        if not equals or not dot:
-            raise InputError(
-                f"-p {text}",
-                expected="-p STAGE.NAME=VALUE, for example segmentation.threshold_hu=250",
-                where="labkit run",
-                fix="write the stage, a point, the parameter's name, = and the value",
-            )
-        named = stage_named(stage)
-        field = MODELS[named].model_fields.get(parameter)
-        worded = field is None or field.annotation not in (int, float, bool)
-        decided: object = value
-        if not worded:
-            with suppress(yaml.YAMLError):  # then it is refused by name, as any other word
-                decided = yaml.safe_load(value)
-        found.setdefault(named, {})[parameter] = decided
-    return found
 
 
 def _print_outcomes(rows: list[dict[str, Any]]) -> None:

@@ -13,7 +13,8 @@ next, in words a technician can act on.  A fault of the code stays a
     │   ├── ScanError                   images that cannot be a true volume
     │   ├── SegmentationError           no usable structure at this threshold
     │   ├── DesignError                 a part that cannot be made as asked
-    │   ├── SlicingError                a mesh or profile the slicer cannot use
+    │   ├── SlicingError                a mesh or setting the slicer cannot use
+    │   ├── EquipmentError              an unknown printer or material, or a faulty profile
     │   ├── InspectionError             a plan or measurements that do not fit
     │   └── ApprovalError               a person's decision is missing
     ├── RefusedError               1    done, and the verdict is no (unsafe G-code)
@@ -49,7 +50,7 @@ class LabkitError(Exception):
         )
 
     def __str__(self) -> str:
-        return " ".join(self._lines())
+        return ". ".join(line.removesuffix(".") for line in self._lines())
 
     def _lines(self) -> list[str]:
         lines = [f"Found: {self.found}", f"Expected: {self.expected}"]
@@ -119,7 +120,11 @@ class DesignError(InputError):
 
 
 class SlicingError(InputError):
-    """A mesh or profile that the slicer cannot use."""
+    """A mesh or setting that the slicer cannot use."""
+
+
+class EquipmentError(InputError):
+    """A printer or a material that the lab does not have, or whose profile is not valid."""
 
 
 class InspectionError(InputError):

@@ -1,7 +1,8 @@
 """What a lab settles once and many cases use: plain YAML files, checked, hashed for the record.
 
-The lab's own lie in ``LABKIT_HOME/profiles/<kind>``; the kit brings a few.  One of the
-lab's with the same name wins.
+The lab's own profiles lie in ``LABKIT_HOME/profiles/<kind>``; the kit brings a few.  One
+of the lab's with the same name wins.  What is the lab's alone stands in one table for each
+kind: ``printers.yaml`` and ``pacs.yaml``.
 """
 
 import hashlib
@@ -33,6 +34,7 @@ class Profile(BaseModel):
 
 
 Kind = TypeVar("Kind", bound=Profile)
+Entry = TypeVar("Entry", bound=BaseModel)
 
 
 def known_profiles(kind: str, kit: Path) -> dict[str, Path]:
@@ -66,9 +68,7 @@ def profile_named(
     except (yaml.YAMLError, UnicodeDecodeError):
         wrong = "it cannot be read as YAML"
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        wrong = ": ".join(word for word in (field, first["msg"]) if word)
+        wrong = first_fault(invalid)
     if wrong:
         raise error(
             f"the profile {name} is not valid: {wrong}",
@@ -77,3 +77,42 @@ def profile_named(
             fix=f"correct the file; {'/'.join(kit.parts[-3:])} holds examples",
         )
     return profile
+
+
+def registered(
+    model: type[Entry], table: str, noun: str, *, expected: str, fix: str
+) -> dict[str, Entry]:
+    """What a table of the lab's own holds, by name; nothing where there is no such file.
+
+    Parameters
+    ----------
+    table : name of the file in the lab's folder.
+    noun : what one entry stands for.
+    expected, fix : for the error.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or an entry is not one.
+    """
+    path = home_folder() / table
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        if not isinstance(content, dict):
+            raise TypeError("not a table")
+        return {str(name): model.model_validate(told) for name, told in content.items()}
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        found = f"{table} cannot be read ({type(error).__name__})"
+    except ValidationError as error:
+        found = f"a {noun}'s {first_fault(error, 'entry')}"
+    # not chained: the faults of a parser quote what stands in the file
+    raise InputError(found, expected=expected, where=str(path), fix=fix)
+
+
+def first_fault(error: ValidationError, whole: str = "") -> str:
+    """The first field that is wrong, and why; ``whole`` where it is no single field."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{field}: {first['msg']}" if field else first["msg"]

@@ -26,10 +26,11 @@ from labkit.case import (
     Result,
     Verdict,
     now,
+    worst,
 )
 from labkit.errors import CaseError, InputError
 from labkit.files import content_digest, hashes_below, sha256_of, write_whole
-from labkit.parameters import StageParameters, validated
+from labkit.parameters import StageParameters, model_of, validated
 
 RUN_VARIABLE = "LABKIT_RUN"
 """What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
@@ -37,7 +38,6 @@ RUN_VARIABLE = "LABKIT_RUN"
 papermill writes parameters into the notebook that becomes evidence."""
 
 _IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
-_WORST: tuple[Verdict, ...] = ("pass", "action", "not done", "fail")
 
 
 class Stage:
@@ -208,14 +208,15 @@ class Stage:
         ParameterError
             A value is out of range.
         """
-        self.parameters = validated(self.name, self.parameters.model_dump() | values)
+        wanted = self.parameters.model_dump() | values
+        names = model_of(self.name, wanted).model_fields  # another family: other parameters
+        self.parameters = validated(self.name, {n: v for n, v in wanted.items() if n in names})
         return "Accepted. Run the cells below."
 
     @property
     def verdict(self) -> Verdict:
         """The worst of the checks; *not done* without any."""
-        verdicts = [check.verdict for check in self.checks] or ["not done"]
-        return max(verdicts, key=_WORST.index)
+        return worst(self.checks, "not done")
 
     def record(self) -> Result:
         """Write ``parameters.yaml`` and ``result.json``; by hand, publish the folder too."""

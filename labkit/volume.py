@@ -1,6 +1,7 @@
 """The scan in patient space: the only place where coordinates are converted."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import nrrd
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from labkit.errors import ScanError
 from labkit.files import written_whole
@@ -23,6 +25,27 @@ Unit = Literal["HU", "arbitrary"]
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """(4, 4) float64: RAS mm, as NIfTI has it, to LPS mm, as DICOM has it; and back.  Half a
 turn about the axis to the head: what is right-handed stays so."""
+
+NRRD_TO_LPS = {
+    "left-posterior-superior": np.eye(4),
+    "lps": np.eye(4),
+    "right-anterior-superior": RAS_TO_LPS,
+    "ras": RAS_TO_LPS,
+    "left-anterior-superior": np.diag([1.0, -1.0, 1.0, 1.0]),
+    "las": np.diag([1.0, -1.0, 1.0, 1.0]),
+}
+"""(4, 4) float64: the patient's spaces, as NRRD names them, in mm, to LPS mm (teem's definition
+of the format, section 5)."""
+
+NIFTI_TEMPLATES = (3, 4, 5)
+"""Codes of coordinates that are not the patient's: Talairach, MNI, another template (nifti1.h)."""
+
+VOXEL_MM = (1e-3, 50.0)
+FARTHEST_MM = 1e5
+"""Beyond these a file's numbers are a wrong unit or damage (labkit's own)."""
+
+MAXIMUM_VOXELS = 2**29
+"""Of a file of another tool: 512 × 512 × 2048, a volume of 1 GiB."""
 
 SQUARE = 1e-4
 """Deviation from unit length, and from a right angle, of what counts as a direction."""
@@ -69,10 +92,7 @@ class Volume:
     @property
     def ijk_to_lps(self) -> Array:
         """(4, 4) float64: voxel index (i, j, k, 1) to LPS mm."""
-        matrix = np.eye(4)
-        matrix[:3, :3] = self.direction * self.spacing_mm
-        matrix[:3, 3] = self.origin_lps_mm
-        return matrix
+        return affine(self.direction * self.spacing_mm, self.origin_lps_mm)
 
     def to_lps(self, ijk: npt.ArrayLike) -> Array:
         """(n, 3) float64, mm, LPS: where the voxel positions (n, 3) in i, j, k order lie."""
@@ -89,25 +109,65 @@ class Volume:
         return (np.asarray(points_lps_mm, float) - self.origin_lps_mm) @ inverse.T
 
 
+def affine(axes_mm: npt.ArrayLike, origin_mm: npt.ArrayLike) -> Array:
+    """(4, 4) float64: voxel index (i, j, k, 1) to mm, of the steps along i, j, k as columns."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes_mm
+    matrix[:3, 3] = origin_mm
+    return matrix
+
+
+def spacing_of(ijk_to_lps: Array) -> Array:
+    """(3,) float64, mm: distance of voxel centres along i, j, k."""
+    return np.asarray(np.linalg.norm(ijk_to_lps[:3, :3], axis=0))
+
+
+def nifti_qform(quaternion: npt.ArrayLike, pixdim: npt.ArrayLike, offset: npt.ArrayLike) -> Array:
+    """(4, 4) float64: voxel index (i, j, k, 1) to RAS mm, by method 2 of nifti1.h.
+
+    Parameters
+    ----------
+    quaternion : (3,): its b, c and d; a follows, since its length is 1.
+    pixdim : (4,): the sign of k, and the size of a voxel along i, j, k, mm.
+    offset : (3,), mm, RAS: the centre of voxel (0, 0, 0).
+    """
+    bcd = np.asarray(quaternion, float)
+    a = np.sqrt(max(0.0, 1.0 - float(bcd @ bcd)))
+    hand, *sizes_mm = np.asarray(pixdim, float)
+    steps_mm = np.array(sizes_mm) * [1.0, 1.0, -1.0 if hand < 0 else 1.0]
+    return affine(Rotation.from_quat([*bcd, a]).as_matrix() * steps_mm, offset)
+
+
 def write_nrrd(volume: Volume, path: Path) -> None:
     """Write the volume as NRRD: int16, LPS, gzip; 3D Slicer opens it in place."""
-    header = {
-        "space": "left-posterior-superior",
-        "space directions": (volume.direction * volume.spacing_mm).T,
-        "space origin": volume.origin_lps_mm,
+    told = {
         "space units": ["mm", "mm", "mm"],
-        "kinds": ["domain", "domain", "domain"],
-        "encoding": "gzip",
         "frame_of_reference_uid": volume.frame_of_reference_uid,
         "unit": volume.unit,
     }
-    write_array(np.transpose(volume.voxels), header, path)
+    write_array(volume.voxels, volume.ijk_to_lps, told, path)
 
 
-def write_array(values: npt.NDArray[Any], header: dict[str, Any], path: Path) -> None:
-    """Write an array, first axis i, as NRRD; the same content gives the same bytes."""
+def write_array(
+    voxels: npt.NDArray[Any], ijk_to_lps: Array, told: Mapping[str, Any], path: Path
+) -> None:
+    """Write an array (k, j, i) as NRRD in its place; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    ijk_to_lps : (4, 4), voxel index (i, j, k, 1) to LPS mm.
+    told : further fields of the header.
+    """
+    header = {
+        "space": "left-posterior-superior",
+        "space directions": ijk_to_lps[:3, :3].T,
+        "space origin": ijk_to_lps[:3, 3],
+        "kinds": ["domain", "domain", "domain"],
+        "encoding": "gzip",
+        **told,
+    }
     with written_whole(path) as temporary:
-        nrrd.write(str(temporary), values, header, index_order="F", compression_level=1)
+        nrrd.write(str(temporary), np.transpose(voxels), header, compression_level=1)
         dated = temporary.read_bytes()
         temporary.write_bytes(re.sub(rb"^# on [^\n]*\n", b"", dated, count=1, flags=re.MULTILINE))
 

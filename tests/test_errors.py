@@ -18,8 +18,13 @@ def test_an_error_is_one_paragraph_that_says_found_expected_where_and_next() -> 
     text = str(_error())
     assert "\n" not in text
     assert text == (
-        "Found: 3 gaps in one series Expected: none Where: the source Do next: export again"
+        "Found: 3 gaps in one series. Expected: none. Where: the source. Do next: export again"
     )
+
+
+def test_a_part_that_ends_in_a_full_stop_gets_no_second_one() -> None:
+    error = ScanError("It is cut short.", expected="a whole file", fix="export again")
+    assert str(error) == "Found: It is cut short. Expected: a whole file. Do next: export again"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 from labkit.errors import ParameterError
-from labkit.parameters import MODELS, bounds, choices, places, validated
+from labkit.parameters import MODELS, bounds, choices, kept_as, named_structures, places, validated
+from tests.conftest import PROJECT
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
@@ -66,3 +69,39 @@ def test_every_parameter_says_what_it_is_for_and_numbers_have_bounds(stage: str)
         if field.annotation in (int, float):
             assert None not in bounds(field), name
         assert not choices(field) or field.default in choices(field)
+
+
+def test_structures_are_read_as_they_are_written() -> None:
+    text = "Left femur; tibia: bone 250 @ 1, 2, -3.5 @ 4,5,6 ; crown: 1100; Teeth"
+    found = named_structures(text)
+    assert [(one.name, one.kind, one.threshold_hu) for one in found] == [
+        ("Left femur", None, None),
+        ("tibia", "bone", 250),
+        ("crown", None, 1100),
+        ("Teeth", "teeth", None),
+    ]
+    assert places(found[1].seeds_lps_mm) == ((1.0, 2.0, -3.5), (4.0, 5.0, 6.0))
+    assert named_structures("") == ()
+    validated("02_segmentation", {"structures": text})
+
+
+@pytest.mark.parametrize("text", ["a; A", "a: wood", "a @ 1, 2", ";", "a;;b", "a: bone 3.5"])
+def test_structures_that_cannot_be_read_say_their_form(text: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        validated("02_segmentation", {"structures": text})
+    assert "name: kind threshold @ x, y, z" in caught.value.expected
+
+
+def test_what_a_notebook_takes_from_its_last_revision_is_what_a_run_hands_on() -> None:
+    """`kept_as` of the model, which the run reads, and the call in the notebook or package."""
+    for stage, model in MODELS.items():
+        source = (PROJECT / "notebooks" / f"{stage}.ipynb").read_text(encoding="utf-8")
+        called = re.findall(r'path_or_kept\(\\"(\w+)\\", \\"([\w.]+)\\"\)', source)
+        for name, product in called:
+            assert kept_as(model.model_fields[name]) == product
+    kept = {n: kept_as(f) for m in MODELS.values() for n, f in m.model_fields.items() if kept_as(f)}
+    assert kept == {
+        "strokes": "strokes.json",
+        "mask_file": "imported.seg.nrrd",
+        "measurements_csv": "measurements.csv",
+    }

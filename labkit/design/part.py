@@ -1,87 +1,154 @@
 """A designed part, and the files it travels in."""
 
-import re
-import uuid
-import zipfile
-from dataclasses import dataclass, field
-from io import BytesIO
-from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import quoteattr
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal
 
+import numpy as np
 import trimesh
 
-from labkit.files import write_whole
+from labkit.case import Check
+from labkit.surface import Distances, solid
 from labkit.volume import Array
+
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""The low and the high corner of a box, mm."""
+
+
+Matrix = tuple[tuple[float, float, float, float], ...]
+"""(4, 4) float64: from a feature's own frame to the plate's, mm."""
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A dimension that inspection measures: an extent along one axis inside a box.
+    """A dimension that inspection measures along one axis inside a box.
 
-    ``region_mm`` is (2, 3) float64, mm, plate frame: the box that holds the feature.
+    Parameters
+    ----------
+    region_mm : (2, 3) float64, mm: the box that holds the feature.  For what lies
+        inside a round hole it is narrow across the axis.
+    kind : *outside* is the extent of the material, as between a caliper's jaws; *inside*
+        the width of the opening around the middle of the box.
+    to_plate : the frame of axis and box; left out, they are those of the plate.
     """
 
     name: str
     axis: str
     nominal_mm: float
-    region_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
+    region_mm: Box
     instrument: str = "caliper"
+    kind: Literal["outside", "inside"] = "outside"
+    to_plate: Matrix | None = None
+
+    @property
+    def direction(self) -> tuple[float, float, float]:
+        """The direction that is measured along, a unit vector in the plate frame."""
+        turn = np.eye(4) if self.to_plate is None else np.array(self.to_plate)
+        x, y, z = turn[:3, "xyz".index(self.axis)].round(9).tolist()
+        return x, y, z
 
     def as_dict(self) -> dict[str, Any]:
         """The feature as it stands in the part's record."""
-        return dict(vars(self))
+        return {**vars(self), "direction": self.direction}
+
+    def moved(self, shift_mm: Array) -> "Feature":
+        """The same feature, moved by (3,) mm."""
+        move = np.eye(4)
+        move[:3, 3] = shift_mm
+        return self.turned(move)
+
+    def turned(self, motion: Array) -> "Feature":
+        """The same feature after a rigid motion (4, 4) of the part: box and axis go with it."""
+        own = np.eye(4) if self.to_plate is None else np.array(self.to_plate)
+        turn = motion @ own
+        square = np.abs(turn[:3, :3]).round(9)
+        if not np.isin(square, (0.0, 1.0)).all():
+            return replace(self, to_plate=tuple((a, b, c, d) for a, b, c, d in turn.tolist()))
+        corners = np.array(self.region_mm) @ turn[:3, :3].T + turn[:3, 3]
+        (x, y, z), (u, v, w) = np.sort(corners, axis=0).tolist()
+        axis = "xyz"[int(np.argmax(square[:, "xyz".index(self.axis)]))]
+        return replace(self, region_mm=((x, y, z), (u, v, w)), axis=axis, to_plate=None)
+
+
+@dataclass(frozen=True)
+class PrintObject:
+    """One closed body of a part, by its name: what a slicer's plate lists.
+
+    ``mesh`` is in mm; ``colour`` as ``#rrggbb``.
+    """
+
+    name: str
+    mesh: trimesh.Trimesh
+    colour: str = "#d9d2c5"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one operation of the design did to the patient's surface: its digital editing error."""
+
+    name: str
+    distances: Distances
+    volume_change_mm3: float
+
+    def row(self) -> dict[str, Any]:
+        """The step as a line of the record's table."""
+        return {
+            "step": self.name,
+            **{name: round(value, 6) for name, value in vars(self.distances).items()},
+            "volume_change_mm3": round(self.volume_change_mm3, 3),
+        }
+
+
+EDIT_COLUMNS = ("step", *(each.name for each in fields(Distances)), "volume_change_mm3")
+"""The columns of the table of editing errors."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A closed body ready to be sliced.
+    """Closed bodies ready to be sliced, and what is known of them.
 
     Parameters
     ----------
-    mesh : vertices (n, 3) float64, mm, plate frame: z up from the plate, the middle
-        of the part's bounding box over the origin.
+    objects : mm, plate frame: z up from the plate, the middle of the part's bounding box
+        over the origin.  One in most families; halves, sets and labels have several.
     plate_to_patient : (4, 4) float64: plate frame to LPS mm.  With a scale other
-        than 1 it undoes the scaling too.
-    bodies : how many separate bodies the part consists of.
+        than 1 it undoes the scaling too; where the part was mirrored, its determinant
+        is negative.
+    features : dimensions that inspection measures.
+    checks : what the family itself holds against its limits.
+    metrics : numbers for the record, units in the names.
+    details : words and tables for the record: trajectories, plans of sizes.
+    edits : the digital editing error of each operation.
+    warnings : sentences for this stage's record.
+    caveats : sentences that every later record repeats: scaled, mirrored, prototype.
+    critical : boxes around surfaces that no support should stand on, mm, plate frame.
+    pulled_along : (3,) the direction, plate frame, in which the part is loaded: layers
+        come apart more easily than they break; left out where it is not known.
     """
 
-    mesh: trimesh.Trimesh
+    objects: tuple[PrintObject, ...]
     plate_to_patient: Array
-    bodies: int
     features: list[Feature] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    edits: list[Edit] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
+    critical: tuple[Box, ...] = ()
+    pulled_along: tuple[float, float, float] | None = None
 
+    @cached_property
+    def mesh(self) -> trimesh.Trimesh:
+        """All objects as one surface, mm, plate frame."""
+        if len(self.objects) == 1:
+            return self.objects[0].mesh
+        joined = trimesh.util.concatenate([each.mesh for each in self.objects])
+        assert isinstance(joined, trimesh.Trimesh)
+        return joined
 
-def write_3mf(mesh: trimesh.Trimesh, path: Path, *, name: str, metadata: dict[str, str]) -> None:
-    """Write the mesh as 3MF: millimetres, the object's name, and metadata.
-
-    The same part gives the same bytes: the identifiers that trimesh draws at random
-    are replaced by ones made from the content.
-    """
-    scene = trimesh.Scene()
-    scene.add_geometry(mesh, geom_name=name)
-    packed = scene.export(file_type="3mf")
-    with zipfile.ZipFile(BytesIO(packed)) as source:
-        files = {entry: source.read(entry) for entry in source.namelist()}
-    model = files["3D/3dmodel.model"].decode()
-    drawn = list(dict.fromkeys(re.findall(r'UUID="([^"]+)"', model)))
-    for number, identifier in enumerate(drawn):
-        stable = uuid.uuid5(
-            uuid.NAMESPACE_OID, f"labkit 3MF {number} {name} {mesh.identifier_hash}"
-        )
-        model = model.replace(identifier, str(stable))
-    words = "".join(
-        f"<metadata name={quoteattr(key)}>{_escaped(value)}</metadata>"
-        for key, value in metadata.items()
-    )
-    files["3D/3dmodel.model"] = model.replace("<resources>", words + "<resources>", 1).encode()
-    repacked = BytesIO()
-    with zipfile.ZipFile(repacked, "w", zipfile.ZIP_DEFLATED) as target:
-        for entry in sorted(files):
-            target.writestr(zipfile.ZipInfo(entry), files[entry], zipfile.ZIP_DEFLATED, 6)
-    write_whole(path, repacked.getvalue())
-
-
-def _escaped(text: str) -> str:
-    return quoteattr(text)[1:-1]
+    @cached_property
+    def bodies(self) -> int:
+        """How many separate bodies there are; cavities are none."""
+        solids = (solid(each.mesh.vertices, each.mesh.faces, each.name) for each in self.objects)
+        return sum(piece.volume() > 0 for body in solids for piece in body.decompose())

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from pydicom.uid import UID
+from pydicom import uid
 from pynetdicom import (
     AE,
     ALL_TRANSFER_SYNTAXES,
@@ -33,20 +33,20 @@ _config.LOG_RESPONSE_IDENTIFIERS = False
 _config.STORE_SEND_CHUNKED_DATASET = True  # a file's own bytes, not decoded and encoded again
 
 _USUAL = (
-    "1.2.840.10008.1.2.1",  # explicit VR, little endian
-    "1.2.840.10008.1.2",  # implicit VR, little endian
-    "1.2.840.10008.1.2.4.70",  # JPEG lossless
-    "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless
-    "1.2.840.10008.1.2.4.90",  # JPEG 2000 lossless
-    "1.2.840.10008.1.2.5",  # RLE
-    "1.2.840.10008.1.2.4.91",  # JPEG 2000
-    "1.2.840.10008.1.2.4.81",  # JPEG-LS near lossless
-    "1.2.840.10008.1.2.4.51",  # JPEG extended
-    "1.2.840.10008.1.2.4.50",  # JPEG baseline
-    "1.2.840.10008.1.2.4.57",  # JPEG lossless, any selection value
-    "1.2.840.10008.1.2.1.99",  # deflated
-    "1.2.840.10008.1.2.2",  # explicit VR, big endian
-    "1.2.840.10008.1.2.4.201",  # HTJ2K lossless
+    uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.JPEGLosslessSV1,
+    uid.JPEGLSLossless,
+    uid.JPEG2000Lossless,
+    uid.RLELossless,
+    uid.JPEG2000,
+    uid.JPEGLSNearLossless,
+    uid.JPEGExtended12Bit,
+    uid.JPEGBaseline8Bit,
+    uid.JPEGLossless,
+    uid.DeflatedExplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.HTJ2KLossless,
 )
 _RETIRED = tuple(f"1.2.840.10008.1.2.4.{last}" for last in (*range(52, 57), *range(58, 67)))
 
@@ -194,8 +194,8 @@ class Peer:
         return entity
 
     def _not_offered(self, context: PresentationContext) -> PacsError:
-        kind = UID(context.abstract_syntax or "").name
-        syntax = ", ".join(UID(one).name for one in context.transfer_syntax[:1])
+        kind = uid.UID(context.abstract_syntax or "").name
+        syntax = ", ".join(uid.UID(one).name for one in context.transfer_syntax[:1])
         return PacsError(
             f"the PACS does not take {kind} ({syntax})",
             expected="a PACS that offers this service to us in this transfer syntax",

@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ class DicomWebArchive:
         for one in series:
             with self._said("a retrieval (WADO-RS)"):
                 for dataset in self._client.iter_series(study_uid, one, _AS_STORED):
-                    take(dataset, _writer(dataset))
+                    take(dataset, dataset.save_as)
 
     def store(self, files: Sequence[Outgoing], progress: Progress) -> int:
         """Send files by STOW-RS; the answer is read instance by instance."""
@@ -247,13 +247,6 @@ def _require_the_end(answer: requests.Response, **_: Any) -> None:
             raise _CutError
 
     answer.iter_content = iter_content  # type: ignore[method-assign]
-
-
-def _writer(dataset: Dataset) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        pydicom.dcmwrite(path, dataset)
-
-    return write
 
 
 def _batches(files: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:

@@ -27,12 +27,12 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from labkit.errors import InputError
 from labkit.home import home_folder
 from labkit.pacs.archive import Archive
+from labkit.profiles import registered
 from labkit.secret import secret_in
 
 Way = Literal["dicomweb", "dimse"]
@@ -139,20 +139,13 @@ def registered_pacs() -> dict[str, RegisteredPacs]:
     InputError
         The file cannot be read, or an entry is not one.
     """
-    path = home_folder() / "pacs.yaml"
-    if not path.is_file():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        if not isinstance(content, dict):
-            raise TypeError("not a table")
-        return {str(name): RegisteredPacs.model_validate(told) for name, told in content.items()}
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise _wrong_file(path, f"pacs.yaml cannot be read ({type(error).__name__})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "entry"
-        raise _wrong_file(path, f"a PACS's {field}: {first['msg']}") from None
+    return registered(
+        RegisteredPacs,
+        "pacs.yaml",
+        "PACS",
+        expected="for each PACS its dimse or dicomweb with what they need",
+        fix="correct it after the example in docs/pacs.md",
+    )
 
 
 def connect(name: str, way: Way | None = None) -> Archive:
@@ -199,12 +192,3 @@ def _secret(told: DicomWeb) -> str:
             fix="set it, or name a secret_file in pacs.yaml",
         )
     return os.environ[told.secret_variable] if told.secret_variable else ""
-
-
-def _wrong_file(path: Path, found: str) -> InputError:
-    return InputError(
-        found,
-        expected="for each PACS its dimse or dicomweb with what they need",
-        where=str(path),
-        fix="correct it after the example in docs/pacs.md",
-    )

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from labkit.errors import InputError
 from labkit.home import home_folder
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import practice_printer
+from labkit.profiles import registered
 from labkit.secret import secret_in
 
 PRACTICE = "practice"
@@ -42,21 +42,13 @@ def registered_printers() -> dict[str, RegisteredPrinter]:
     InputError
         The file cannot be read, or an entry is not one.
     """
-    path = home_folder() / "printers.yaml"
-    if not path.is_file():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        if not isinstance(content, dict):
-            raise TypeError("not a table")
-        return {str(name): RegisteredPrinter.model_validate(told) for name, told in content.items()}
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        problem = type(error).__name__
-        raise _wrong_file(path, f"printers.yaml cannot be read ({problem})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "entry"
-        raise _wrong_file(path, f"a printer's {field}: {first['msg']}") from error
+    return registered(
+        RegisteredPrinter,
+        "printers.yaml",
+        "printer",
+        expected="for each printer its url, key_file and, if need be, ca_file",
+        fix="correct it after the example in labkit.printing.printers",
+    )
 
 
 @contextmanager
@@ -87,12 +79,3 @@ def connect(name: str) -> Iterator[tuple[OctoPrint, bool]]:
     ca_file = home_folder() / told.ca_file if told.ca_file else None
     key = secret_in(home_folder() / told.key_file, "the printer's application key")
     yield OctoPrint(told.url, key, ca_file=ca_file), False
-
-
-def _wrong_file(path: Path, found: str) -> InputError:
-    return InputError(
-        found,
-        expected="for each printer its url, key_file and, if need be, ca_file",
-        where=str(path),
-        fix="correct it after the example in labkit.printing.printers",
-    )

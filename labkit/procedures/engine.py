@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -209,6 +209,7 @@ def run_notebook(
     folder: Path,
     environment: Mapping[str, str],
     timeout_s: float,
+    family: Collection[str] = (),
     on_cell: OnCell | None = None,
 ) -> None:
     """Run a notebook in a fresh kernel; the executed one is at ``output``, failed or not.
@@ -221,6 +222,8 @@ def run_notebook(
     folder : the kernel's working directory.
     environment : more environment variables for the kernel.
     timeout_s : seconds for the whole notebook.
+    family : names that the notebook takes though its parameters cell, which holds what
+        all families have in common, does not list them.
     on_cell : told of each code cell before it runs: number, how many, heading.
 
     Raises
@@ -236,7 +239,7 @@ def run_notebook(
     StorageError
         The executed notebook could not be written.
     """
-    _check_parameters(source, parameters)
+    _check_parameters(source, set(parameters) - set(family))
     try:
         with storage_errors(output):
             papermill.execute_notebook(
@@ -265,7 +268,7 @@ def run_notebook(
         raise _kernel_died(error, source, output) from error
 
 
-def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
+def _check_parameters(source: Path, parameters: Collection[str]) -> None:
     # papermill itself only logs a warning for a name that the notebook does not have
     try:
         known = papermill.inspect_notebook(str(source))
@@ -276,7 +279,7 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
             where=str(source.parent),
             fix="get the notebook again from where the kit came from",
         ) from error
-    for name in parameters:
+    for name in sorted(parameters):
         if name not in known:
             raise ParameterError(
                 f"{source.name} has no parameter {name!r}",

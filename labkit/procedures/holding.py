@@ -11,18 +11,19 @@ from pathlib import Path
 import filelock
 import yaml
 
+from labkit import equipment
 from labkit.case import STAGES, Case, read_result
 from labkit.errors import CaseError, EvidenceError, LabkitError
 from labkit.files import content_digest, sha256_of
-from labkit.parameters import MODELS, StageParameters, is_path, validated
+from labkit.parameters import StageParameters, is_path, model_of, validated
+from labkit.procedures.failures import last_failure
 from labkit.procedures.notebooks import notebook_of, source_hash
-from labkit.slicing import profiles
 from labkit.traceability.evidence import why_not
 from labkit.traceability.release import LAYOUT
 
 
 def status(case: Case) -> list[dict[str, object]]:
-    """One row per stage: folder, state, verdict, when, who, and what is next."""
+    """One row per stage: folder, state, verdict, when, who, and why it failed since."""
     rows: list[dict[str, object]] = []
     running = _is_running(case)
     for stage in STAGES:
@@ -34,6 +35,8 @@ def status(case: Case) -> list[dict[str, object]]:
                 result = read_result(folder)
                 row |= {"verdict": result.verdict, "finished": result.finished}
                 row |= {"operator": result.operator}
+        if failure := last_failure(case, stage):
+            row["failure"] = failure
         at_work = case.root / ".staging" / f"{stage}.progress"
         if running and at_work.is_file():
             row["state"] = f"running: {at_work.read_text(encoding='utf-8')}"
@@ -125,22 +128,36 @@ def request_for(stage: str, folder: Path, override: Mapping[str, object]) -> dic
     """The decisions of a revision, with those named now put over them.
 
     The operator is not a decision: it is whoever runs the stage now.
+
+    Raises
+    ------
+    CaseError
+        Those of the revision cannot be read.
     """
-    earlier: object = None
-    if (folder / "parameters.yaml").is_file():
-        earlier = yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8"))
-    known = set(MODELS[stage].model_fields) - {"operator"}
-    kept = (
-        {name: value for name, value in earlier.items() if name in known}
-        if isinstance(earlier, dict)
-        else {}
+    kept = _decided_before(folder / "parameters.yaml")
+    known = set(model_of(stage, {**kept, **override}).model_fields) - {"operator"}
+    return {**{name: value for name, value in kept.items() if name in known}, **override}
+
+
+def _decided_before(path: Path) -> dict[str, object]:
+    try:
+        kept = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if isinstance(kept, dict):
+            return kept
+        fault = "no names with values"
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        fault = type(error).__name__
+    raise CaseError(
+        f"decisions that cannot be read ({fault})",
+        expected="the file as it was written",
+        where=f"{path.parent.name}/{path.name}",
+        fix="restore it from a copy, or move the folder out of the case and do the stage again",
     )
-    return {**kept, **override}
 
 
 def split(stage: str, request: Mapping[str, object]) -> tuple[StageParameters, dict[str, str]]:
     """The decisions, validated, and the places named with them."""
-    fields = MODELS[stage].model_fields
+    fields = model_of(stage, request).model_fields
     places = {
         name: str(place_of(value))
         for name, value in request.items()
@@ -160,7 +177,7 @@ def _profile_hashes(name: str) -> set[str]:
     from labkit.scan.protocol import protocol_named  # noqa: PLC0415  # slow: only where asked
 
     found = set()
-    for kind in (profiles.printer, profiles.material, protocol_named):
+    for kind in (equipment.printer, equipment.material, protocol_named):
         with contextlib.suppress(LabkitError):
             found.add(kind(name).sha256)
     return found

@@ -18,8 +18,9 @@ from labkit.case import STAGES, Case, Verdict, now, read_result
 from labkit.errors import CaseError, InputError, LabkitError
 from labkit.files import storage_errors, write_whole
 from labkit.pacs.sources import fetched, is_pacs
-from labkit.parameters import MODELS, is_path, kept_as, validated
+from labkit.parameters import MODELS, Design, is_path, kept_as, model_of, validated
 from labkit.procedures.engine import run_notebook
+from labkit.procedures.failures import place_of_failed
 from labkit.procedures.holding import (
     is_signed,
     outdated,
@@ -87,11 +88,12 @@ def run_case(
         Whatever a stage raised; the notebook that failed is kept below ``evidence``.
     """
     case = Case(root)
-    overrides = overrides or {}
+    overrides = dict(overrides or {})
+    overrides[Design.stage] = {"device": case.order.device, **overrides.get(Design.stage, {})}
     _check_valid(procedure)
-    for stage in overrides:
-        validated(stage, overrides[stage])
-        _check_places(stage, overrides[stage])
+    for stage, values in overrides.items():
+        validated(stage, values)
+        _check_places(stage, values)
     outcomes: list[Outcome] = []
     with _alone(case):
         sign_order(case)
@@ -161,10 +163,11 @@ def _places_here(
 
 
 def _check_places(stage: str, values: Mapping[str, object]) -> None:
+    fields = model_of(stage, values).model_fields
     for name, value in values.items():
         if name == "source" and is_pacs(str(value)):
             continue
-        if is_path(MODELS[stage].model_fields[name]) and value and not place_of(value).exists():
+        if is_path(fields[name]) and value and not place_of(value).exists():
             raise InputError(
                 f"the {name} that is named does not exist",
                 expected="an existing file or folder",
@@ -178,11 +181,11 @@ def _run_or_keep(
 ) -> Outcome:
     began = time.monotonic()
     folder = case.current(stage)
-    why = "not done yet"
+    why = "first run"
     request = dict(override)
     if folder is not None and not is_signed(case, folder):
         request = request_for(stage, folder, override)
-        request = _kept_places(stage, _set_aside(case, folder)) | request
+        request = _kept_places(stage, request, _set_aside(case, folder)) | request
         why = "made by hand or cut off before it was signed: run again from its decisions"
     elif folder is not None:
         why = outdated(case, stage, folder, override)
@@ -242,6 +245,7 @@ def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Pat
                 folder=in_work,
                 environment={RUN_VARIABLE: json.dumps(told)},
                 timeout_s=TIME_LIMIT_S,
+                family=type(parameters).model_fields.keys() - MODELS[stage].model_fields.keys(),
                 on_cell=on_cell,
             )
         read_result(in_work)
@@ -289,16 +293,16 @@ def _forget_paths(executed: Path) -> None:
 
 def _keep_failed(case: Case, stage: str, executed: Path) -> None:
     if executed.is_file():
-        kept = case.evidence / "failed" / f"{stage}-{now().replace(':', '')}.ipynb"
+        kept = place_of_failed(case, stage)
         with contextlib.suppress(LabkitError, OSError):  # a full disk: the first error counts
             _forget_paths(executed)
             kept.parent.mkdir(parents=True, exist_ok=True)
             executed.replace(kept)
 
 
-def _kept_places(stage: str, aside: Path) -> dict[str, object]:
+def _kept_places(stage: str, request: Mapping[str, object], aside: Path) -> dict[str, object]:
     """What a person made by hand in a stage, as the path parameters that name it."""
-    names = {name: kept_as(field) for name, field in MODELS[stage].model_fields.items()}
+    names = {name: kept_as(field) for name, field in model_of(stage, request).model_fields.items()}
     return {
         name: str(aside / kept) for name, kept in names.items() if kept and (aside / kept).is_file()
     }
@@ -311,6 +315,18 @@ def _set_aside(case: Case, folder: Path) -> Path:
         aside.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(aside)
     return aside
+
+
+def _put_back(case: Case) -> None:
+    """Put back what was set aside for a run that did not come to its end.
+
+    Otherwise the next run would know nothing of what a person decided and drew.
+    """
+    for aside in sorted((case.evidence / "unsigned").glob("*-*"), reverse=True):
+        folder = case.root / aside.name.partition("-")[0]
+        if not folder.exists() and not is_signed(case, folder):
+            with storage_errors(folder):
+                aside.rename(folder)
 
 
 def _check_valid(procedure: Procedure) -> None:
@@ -339,6 +355,9 @@ def _alone(case: Case) -> Iterator[None]:
         ) from error
     try:
         case.discard(case.root / ".staging")  # what a dead run left
+        _put_back(case)
         yield
     finally:
+        with contextlib.suppress(LabkitError, OSError):  # the first error counts
+            _put_back(case)
         lock.release()

@@ -17,9 +17,10 @@ import numpy as np
 
 from labkit.scan.facts import SeriesFacts
 from labkit.scan.geometry import Geometry
-from labkit.scan.image import Array, Image
+from labkit.scan.image import Image
 from labkit.scan.planes import anatomical, pixel_of
 from labkit.scan.units import is_cone_beam
+from labkit.volume import Array
 
 Outcome = Literal["agrees", "note", "action", "refuse"]
 

@@ -29,7 +29,7 @@ def listed_images(file: File, content: bytes) -> dict[str, set[str]]:
         for record in records.values():
             if record.DirectoryRecordType != "SERIES":
                 continue
-            images = listed.setdefault(str(record.SeriesInstanceUID), set())
+            images = listed.setdefault(str(record.SeriesInstanceUID or ""), set())
             below = int(record.get("OffsetOfReferencedLowerLevelDirectoryEntity") or 0)
             for one in _siblings(records, below):
                 if one.get("DirectoryRecordType") == "IMAGE" and one.get("RecordInUseFlag") != 0:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labkit.errors import ScanError
 from labkit.scan.discdirectory import listed_images
-from labkit.scan.facts import SeriesFacts, facts_of, text_of
+from labkit.scan.facts import SeriesFacts, facts_of, series_of
 from labkit.scan.geometry import Limits
 from labkit.scan.headers import header_of, is_dicom, is_directory
 from labkit.scan.image import Image
@@ -53,6 +53,7 @@ class _Found:
     without_images: int = 0
     archives: int = 0
     empty: int = 0
+    unnamed: int = 0
 
     def add(self, file: File, content: bytes | None) -> None:
         """Take in one file; ``content`` is None where it is no DICOM file."""
@@ -76,24 +77,26 @@ class _Found:
             return
         file.kept.keep(file.number, content)
         for image, dataset in images_of(file, header):
-            uid = text_of(dataset, "SeriesInstanceUID")
-            self.images[uid].append(image)
-            which = _which(uid, image)
+            name = series_of(dataset)
+            self.images[name].append(image)
+            which = _which(name, image)
             if which not in self.facts:
                 self.facts[which] = facts_of(dataset)
+            self.unnamed += not self.facts[which].series_instance_uid
 
     def series(self, limits: Limits) -> list[Series]:
         """All stacks, judged, the best first."""
         every = [judged_other(volume, limits) for volume in self.volumes]
-        for uid, images in self.images.items():
-            missing = len(self.listed.get(uid, set()) - {one.sop_instance_uid for one in images})
+        for name, images in self.images.items():
+            missing = len(self.listed.get(name, set()) - {one.sop_instance_uid for one in images})
             parts = parts_of(images)
             every += [
                 judged(
+                    name,
                     part,
                     number,
                     len(parts),
-                    self.facts[_which(uid, part.images[0])],
+                    self.facts[_which(name, part.images[0])],
                     missing,
                     limits,
                 )
@@ -106,11 +109,14 @@ class _Found:
         """What a person should know of the source as a whole."""
         held = {image.sop_instance_uid for images in self.images.values() for image in images}
         listed = {uid for images in self.listed.values() for uid in images}
-        absent = [uid for uid in self.listed if uid not in self.images]
+        absent = [uid for uid in self.listed if uid and uid not in self.images]
         said = {
             f"{counted(self.empty, 'empty file')}: perhaps images that were not copied": self.empty,
             f"{counted(self.without_images, 'DICOM file')} without images "
             "(reports, plans, contours)": self.without_images,
+            f"{counted(self.unnamed, 'image')} without Series Instance UID, put together by "
+            "patient, study, modality, frame of reference, series number and size: look whether "
+            "they belong together": self.unnamed,
             f"{self.archives} zip files inside were not opened: name them by themselves": (
                 self.archives
             ),
@@ -168,5 +174,5 @@ def _read_dicom(file: File) -> bytes | None:
     return file.read_if(is_dicom)
 
 
-def _which(uid: str, image: Image) -> tuple[object, ...]:
-    return uid, image.sop_class_uid, image.stack
+def _which(name: str, image: Image) -> tuple[object, ...]:
+    return name, image.sop_class_uid, image.stack

@@ -61,11 +61,23 @@ FACT_TAGS = [
     "ReconstructionDiameter",
     "SOPClassUID",
     "SeriesInstanceUID",
+    "SeriesNumber",
     "SliceThickness",
     "SpacingBetweenSlices",
     "StudyInstanceUID",
 ]
-"""The tags that `facts_of` reads."""
+"""The tags that `facts_of` and `series_of` read, besides those of the image."""
+
+_TELLING_APART = (
+    "PatientID",
+    "PatientName",
+    "StudyInstanceUID",
+    "Modality",
+    "FrameOfReferenceUID",
+    "SeriesNumber",
+    "Rows",
+    "Columns",
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,16 @@ class SeriesFacts:
     study_instance_uid: str = ""
     series_instance_uid: str = ""
     frame_of_reference_uid: str = ""
+
+
+def series_of(header: Dataset) -> str:
+    """What names the series of an image: its UID or, where that is empty, what tells series apart.
+
+    A series belongs to one study and has one modality and at most one frame of reference
+    (PS3.3 A.1.2.3).  That patient, number and size tell series apart too is labkit's own.
+    """
+    uid = text_of(header, "SeriesInstanceUID")
+    return uid or "without UID: " + "\\".join(text_of(header, name) for name in _TELLING_APART)
 
 
 def facts_of(header: Dataset) -> SeriesFacts:

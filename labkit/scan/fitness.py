@@ -5,14 +5,12 @@ From the header alone before anything is read, and from the grey values afterwar
 
 from dataclasses import dataclass
 
-from labkit.case import Check, Verdict
+from labkit.case import Check, Verdict, worst
 from labkit.scan import measures
 from labkit.scan.kernels import sharpness_of
 from labkit.scan.protocol import AtLeast, AtMost, Between, OneOf, Protocol
 from labkit.scan.series import Series
 from labkit.volume import Volume
-
-_WORST: tuple[Verdict, ...] = ("pass", "action", "not done", "fail")
 
 _EMPTY = (
     f"nothing in the scan is denser than {measures.BODY_HU} HU: it shows air only, or its grey "
@@ -38,7 +36,7 @@ class Fitness:
     @property
     def verdict(self) -> Verdict:
         """The worst of the checks; *pass* where the protocol asks nothing."""
-        return max((check.verdict for check in self.checks), key=_WORST.index, default="pass")
+        return worst(self.checks, "pass")
 
 
 def fitness_by_header(series: Series, protocol: Protocol) -> Fitness:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from scipy.stats import theilslopes
 
 from labkit.scan.copies import is_copy
-from labkit.scan.image import Array, Image
+from labkit.scan.image import Image
 from labkit.scan.planes import axes_of, counted, improbable, pixel_of, side_of
+from labkit.volume import Array
 
 POSITION_TOLERANCE_MM = 0.01
 """Image positions are written with two or three decimals; less than this is rounding."""

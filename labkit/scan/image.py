@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from labkit.scan.sources import File
-
-Array = npt.NDArray[np.float64]
+from labkit.volume import Array
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from labkit.scan.headers import OVERLAY_BIT_POSITIONS, Header, damaged
-from labkit.scan.image import Array, Image, PixelFormat
+from labkit.scan.image import Image, PixelFormat
 from labkit.scan.multiframe import MULTIFRAME, frames_of
 from labkit.scan.parts import STACK_TAGS
 from labkit.scan.sources import File
 from labkit.scan.syntaxes import is_encapsulated, why_undecodable
 from labkit.scan.tags import Tags
+from labkit.volume import Array
 
 LARGEST_SIDE = 4096
 """Rows or columns beyond this are an error in the header: scanners reach 2048."""

@@ -9,13 +9,19 @@ from scipy import ndimage
 from labkit.volume import Volume
 
 BODY_HU, BONE_HU, METAL_HU = -300, 300, 3000
-"""Levels between air and skin, soft tissue and bone, and above all tissue."""
+"""Levels between air and skin, soft tissue and bone, and above all tissue (labkit's own)."""
 
 _SOFT_TISSUE_HU = (0, 100)
 """Where the noise is looked for (Christianson 2015, doi 10.2214/AJR.14.13613)."""
 
-_SAMPLED, _ACROSS, _PATCH, _AROUND = 24, 256, 7, 3
+_SAMPLED, _ACROSS = 24, 256
+"""How many images, and pixels across one, are enough (labkit's own)."""
+
+_PATCH, _AROUND = 7, 3
+"""Pixels along a patch whose noise is taken; steps on each side that a jump is held against."""
+
 _SEEN_PERIMETER_MM = 20.0
+"""An outline shorter than this is too small to tell motion from noise (labkit's own)."""
 
 Bools = npt.NDArray[np.bool_]
 

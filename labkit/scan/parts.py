@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from labkit.scan.image import Image
+from labkit.volume import Array
 
 MINIMUM_IMAGES = 3
 """Fewer make no volume."""
@@ -89,7 +90,7 @@ def _by_plane(part: Part) -> list[Part]:
             for group in frames
             for one in _by_plane(Part(tuple(group), (*part.by, "frame of reference")))
         ]
-    planes: list[tuple[np.ndarray[tuple[int], np.dtype[np.float64]], list[Image]]] = []
+    planes: list[tuple[Array, list[Image]]] = []
     for image in part.images:
         if image.orientation is None:
             return _by_tags(part)

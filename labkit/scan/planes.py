@@ -5,7 +5,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from labkit.scan.image import Array, Image
+from labkit.scan.image import Image
+from labkit.volume import Array
 
 PARALLEL = 1e-4
 """Difference of direction cosines that is rounding: 0.05 mm over a field of 500 mm."""

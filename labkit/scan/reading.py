@@ -39,7 +39,6 @@ def read_volume(series: Series, progress: Progress | None = None) -> Volume:
         return read_other(series.other, progress)
     assert geometry.origin_lps_mm is not None and geometry.direction is not None
     images = [series.images[index] for index in geometry.order]
-    frame_uid = series.frame_of_reference_uid
     stack, findings = _stack(images, series.unit, progress)
     series.findings += findings
     images[0].file.kept.clear()
@@ -48,7 +47,7 @@ def read_volume(series: Series, progress: Progress | None = None) -> Volume:
         origin_lps_mm=geometry.origin_lps_mm,
         spacing_mm=np.array(geometry.spacing_mm),
         direction=geometry.direction,
-        frame_of_reference_uid=pseudonym_uid(frame_uid) if frame_uid else "",
+        frame_of_reference_uid=pseudonym_uid(series.frame_of_reference_uid),
         unit=series.unit,
     )
 

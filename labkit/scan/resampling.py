@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labkit.scan.geometry import Geometry
-from labkit.scan.image import Array
+from labkit.volume import Array
 
 Voxels = npt.NDArray[np.int16]
 

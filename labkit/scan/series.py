@@ -127,18 +127,25 @@ class Series:
 
 
 def judged(
-    part: Part, number: int, parts: int, facts: SeriesFacts, missing: int, limits: Limits
+    name: str,
+    part: Part,
+    number: int,
+    parts: int,
+    facts: SeriesFacts,
+    missing: int,
+    limits: Limits,
 ) -> Series:
     """A stack of a series with its verdict.
 
     Parameters
     ----------
+    name : of the series, as `labkit.scan.facts.series_of` has it.
     part, number, parts : the images; which stack it is, from 1, of how many.
     facts : of its first image.
     missing : images of the series that the disc's directory lists and that are not there.
     limits : what the lab lets the import correct.
     """
-    key = hashlib.sha256(pseudonym_uid(facts.series_instance_uid).encode()).hexdigest()[:6]
+    key = hashlib.sha256(pseudonym_uid(name).encode()).hexdigest()[:6]
     series = Series(
         key=f"{key}-{number}" if parts > 1 else key,
         facts=facts,

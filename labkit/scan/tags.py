@@ -10,7 +10,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from labkit.scan.image import Array
+from labkit.volume import Array
 
 _BLANK = " \0"
 

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import trimesh
+from scipy.spatial import cKDTree
 
 from labkit.surface import Distances, signed_distances
 from labkit.volume import Array
 
 _ON_THE_MAP = 20_000
+
+_SAME_MM = 1e-9
+"""Less than the rounding of 64 bits within a scan."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,15 @@ def two_sided_mm(before: trimesh.Trimesh, after: trimesh.Trimesh) -> tuple[Array
     Seen from every point of the one before, and from places on the one after.
     """
     here, there = np.asarray(before.vertices), places_on(after)
-    return np.vstack([here, there]), np.concatenate(
-        [-signed_distances(here, after), signed_distances(there, before)]
+    # What is a point of both lies on both: most of them, and a search would take longer.
+    to_point, _ = cKDTree(after.vertices, balanced_tree=False, compact_nodes=False).query(
+        here, distance_upper_bound=_SAME_MM
     )
+    moved = np.asarray(to_point) >= _SAME_MM
+    signed_mm = np.zeros(len(here))
+    if moved.any():
+        signed_mm[moved] = -signed_distances(here[moved], after)
+    return np.vstack([here, there]), np.concatenate([signed_mm, signed_distances(there, before)])
 
 
 def _drawn(count: int) -> npt.NDArray[np.int64]:

@@ -33,7 +33,7 @@ def editing_map(mesh: trimesh.Trimesh, steps: Sequence[EditingStep]) -> Array:
     """
     moved_mm = np.zeros(len(mesh.vertices))
     for step in steps:
-        if step.name != "gate":
+        if not step.name.startswith("gate"):
             _, nearest = cKDTree(step.points_lps_mm).query(mesh.vertices)
             moved_mm += step.signed_mm[nearest]
     return moved_mm

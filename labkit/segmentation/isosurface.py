@@ -9,17 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyvista
+import trimesh
 from scipy import ndimage
 
 from labkit.errors import SegmentationError
+from labkit.segmentation.gating import follow_mask
+from labkit.segmentation.pieces import Box, Mask, bounding_box
+from labkit.surface import signed_distances
 from labkit.volume import AIR_HU, Array, Volume
-
-GATE_BLUR = 1.0
-"""Standard deviation, in the coarsest voxel spacing, that turns the steps of the mask into a
-smooth surface where the mask, and not the grey value, ends the structure."""
-
-LEAST_CONTRAST_HU = 100.0
-"""Of structure against threshold, where the mask takes in what is darker."""
 
 _HALVINGS = 12
 _CHUNK = 500_000
@@ -43,9 +40,7 @@ class Isosurface:
     cut_off: npt.NDArray[np.bool_]
 
 
-def isosurface(
-    volume: Volume, mask: npt.NDArray[np.uint8], threshold_hu: int, *, gate: bool = True
-) -> Isosurface:
+def isosurface(volume: Volume, mask: Mask, threshold_hu: int) -> Isosurface:
     """Where the masked grey values cross the threshold, in LPS mm.
 
     Flying edges find the crossings, and a cubic through four voxels places each on its
@@ -53,21 +48,74 @@ def isosurface(
     bone.  Where the mask cuts through bone, or reaches beyond it, the surface follows the
     blurred mask; at the end of the scan it is flat, half a voxel beyond the last centre.
 
-    Parameters
-    ----------
-    gate : without it, everything in the scan at this grey value, for comparison.
-
     Raises
     ------
     SegmentationError
         The mask is empty.
     """
-    box = box_around(mask) if gate else tuple(slice(0, count) for count in mask.shape)
+    box = _box(mask)
     grey = _padded(volume.voxels[box], min(AIR_HU, threshold_hu))
-    if gate:
-        _gate(grey, mask[box] > 0, threshold_hu, volume.spacing_mm)
-    image = pyvista.ImageData(dimensions=grey.shape[::-1])
-    image.point_data["hu"] = grey.ravel()
+    follow_mask(grey[1:-1, 1:-1, 1:-1], mask[box] > 0, threshold_hu, volume.spacing_mm)
+    points_ijk, triangles = _contour(grey, threshold_hu, box, 1)
+    del grey
+    gated, cut_off = _place(points_ijk, volume.voxels, threshold_hu + 0.5)
+    return Isosurface(volume.to_lps(points_ijk), triangles, gated, cut_off)
+
+
+def off_grey_values_mm(
+    volume: Volume, mask: Mask, threshold_hu: int, points_lps_mm: Array
+) -> Array:
+    """(n,) float64, mm: how far points lie from where the grey values alone end a structure.
+
+    Positive is outside.  Looked for in the box of the mask, and elsewhere only where there is
+    nothing of it: a nearer place outside that box does not count.
+
+    Parameters
+    ----------
+    points_lps_mm : (n, 3) float64, mm, LPS.
+    """
+    box = _box(mask)
+    found = _contour(volume.voxels[box], threshold_hu, box, 0)
+    if not len(found[1]):
+        whole = (slice(0, None),) * 3
+        padded = _padded(volume.voxels, min(AIR_HU, threshold_hu))
+        found = _contour(padded, threshold_hu, whole, 1)
+    if not len(found[1]):
+        return np.zeros(len(points_lps_mm))
+    points = volume.to_lps(found[0])
+    distance_mm = np.abs(
+        signed_distances(points_lps_mm, trimesh.Trimesh(points, found[1], process=False))
+    )
+    # In an open surface only the grey value tells the side.
+    hu = ndimage.map_coordinates(
+        volume.voxels,
+        volume.to_ijk(points_lps_mm).T[::-1],
+        order=1,
+        mode="nearest",
+        output=np.float32,
+    )
+    return np.where(hu > threshold_hu + 0.5, -distance_mm, distance_mm)
+
+
+def _box(mask: Mask) -> Box:
+    """The part of the scan that holds the structure, two voxels beyond it."""
+    box = bounding_box(mask, (2, 2, 2))
+    if box is None:
+        raise SegmentationError(
+            "an empty mask",
+            expected="at least one voxel of the structure",
+            where="02_segmentation",
+            fix="lower the threshold",
+        )
+    return box
+
+
+def _contour(
+    hu: npt.NDArray[np.int16], threshold_hu: int, box: Box, padding: int
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Points (n, 3), as voxels i, j, k of the scan, and triangles of a part of it."""
+    image = pyvista.ImageData(dimensions=hu.shape[::-1])
+    image.point_data["hu"] = hu.ravel()
     # Between two whole numbers no grey value equals the level: no degenerate triangles.
     contour = image.contour(
         [threshold_hu + 0.5],
@@ -76,89 +124,15 @@ def isosurface(
         compute_normals=False,
         compute_scalars=False,
     )
-    start_ijk = np.array([part.start for part in box[::-1]]) - 1
+    start_ijk = np.array([part.start for part in box[::-1]]) - padding
     points_ijk = np.asarray(contour.points, float) + start_ijk
-    gated, cut_off = _place(points_ijk, volume.voxels, threshold_hu + 0.5)
-    triangles = np.asarray(contour.regular_faces, np.int64)
-    return Isosurface(volume.to_lps(points_ijk), triangles, gated, cut_off)
-
-
-def box_around(mask: npt.NDArray[np.uint8]) -> tuple[slice, ...]:
-    """The part (k, j, i) of the mask that holds the structure, two voxels beyond it."""
-    if not mask.any():
-        raise SegmentationError(
-            "an empty mask",
-            expected="at least one voxel of the structure",
-            where="02_segmentation",
-            fix="lower the threshold",
-        )
-    return tuple(
-        slice(max(part.start - 2, 0), part.stop + 2)
-        for part in ndimage.find_objects((mask > 0).view(np.uint8))[0]
-    )
+    return points_ijk, np.asarray(contour.regular_faces, np.int64)
 
 
 def _padded(hu: npt.NDArray[np.int16], value: int) -> npt.NDArray[np.int16]:
     padded = np.full([count + 2 for count in hu.shape], value, np.int16)
     padded[1:-1, 1:-1, 1:-1] = hu
     return padded
-
-
-def _gate(
-    grey: npt.NDArray[np.int16],
-    inside: npt.NDArray[np.bool_],
-    threshold_hu: int,
-    spacing_mm: Array,
-) -> None:
-    """Make the grey values agree with the mask about what is inside."""
-    hu = grey[1:-1, 1:-1, 1:-1]
-    above = hu > threshold_hu
-    typical_hu = float(np.median(hu[inside][::101]))
-    contrast_hu = max(typical_hu - threshold_hu, LEAST_CONTRAST_HU)
-    left_out, added = above & ~inside, inside & ~above
-    for sign, strange, far_hu in ((1, left_out, AIR_HU), (-1, added, threshold_hu + 1)):
-        if not strange.any():
-            continue
-        beside = inside if sign > 0 else ~(inside | above)
-        region = _touching(strange, beside)
-        if region is None:
-            hu[strange] = far_hu
-            continue
-        part, odd, other = hu[region].astype(np.float32), strange[region], beside[region]
-        hu[strange] = far_hu
-        ramp = (0.5 - _blurred(odd, spacing_mm)) * 2 * contrast_hu
-        wanted = np.minimum(sign * (part - threshold_hu - 0.5), ramp)
-        wanted[odd] = np.minimum(wanted[odd], -0.5)
-        wanted[other] = np.maximum(wanted[other], 0.5)
-        wanted = np.clip(np.rint(sign * wanted + threshold_hu + 0.5), -(2**15), 2**15 - 1)
-        changed = odd | other
-        hu[region][changed] = wanted[changed].astype(np.int16)
-
-
-def _touching(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> tuple[slice, ...] | None:
-    """The box around all voxels of ``a`` that share a face with one of ``b``."""
-    low, high = np.array(a.shape), np.zeros(3, int)
-    for axis in range(3):
-        first = tuple(slice(None, -1) if n == axis else slice(None) for n in range(3))
-        second = tuple(slice(1, None) if n == axis else slice(None) for n in range(3))
-        for here, there in ((first, second), (second, first)):
-            found = a[here] & b[there]
-            if found.any():
-                place = ndimage.find_objects(found.view(np.uint8))[0]
-                low = np.minimum(low, [part.start for part in place])
-                high = np.maximum(high, [part.stop + 1 for part in place])
-    if not high.any():
-        return None
-    return tuple(
-        slice(max(int(start) - 5, 0), int(stop) + 5) for start, stop in zip(low, high, strict=True)
-    )
-
-
-def _blurred(voxels: npt.NDArray[np.bool_], spacing_mm: Array) -> npt.NDArray[np.float32]:
-    sigma = GATE_BLUR * spacing_mm.max() / spacing_mm[::-1]
-    return np.asarray(
-        ndimage.gaussian_filter(voxels.astype(np.float32), sigma, mode="nearest", truncate=3.0)
-    )
 
 
 def _place(

@@ -12,7 +12,7 @@ from scipy import ndimage
 from labkit.errors import SegmentationError
 from labkit.parameters import Segmentation
 from labkit.segmentation.extraction import Surface, checked_mesh, extract_surface
-from labkit.segmentation.isosurface import box_around
+from labkit.segmentation.pieces import bounding_box
 from labkit.surface import solid
 from labkit.volume import Volume
 
@@ -33,9 +33,6 @@ def extract_label_surfaces(
     volume: Volume,
     labels: npt.NDArray[np.uint8],
     parameters: Segmentation,
-    *,
-    smoothing_bound_mm: float = 0.05,
-    half_height_bound_mm: float = 0.0,
 ) -> LabelSurfaces:
     """The bodies of all labels (k, j, i) uint8, 0 outside; without gap or overlap.
 
@@ -52,8 +49,6 @@ def extract_label_surfaces(
         volume,
         (labels > 0).astype(np.uint8),
         parameters.model_copy(update={"components": labels.size}),
-        smoothing_bound_mm=smoothing_bound_mm,
-        half_height_bound_mm=half_height_bound_mm,
     )
     values = [int(value) for value in np.unique(labels) if value]
     rest = solid(whole.mesh.vertices, whole.mesh.faces, "the surface around all labels")
@@ -75,8 +70,9 @@ def _territory(
     """
     sigma = volume.spacing_mm.max() / volume.spacing_mm[::-1]
     reach = int(np.ceil(_REACH * sigma.max())) + 2
-    box = box_around((labels == values[0]).view(np.uint8))
-    near = tuple(slice(max(part.start - reach, 0), part.stop + reach) for part in box)
+    near = bounding_box(labels == values[0], (reach + 2,) * 3)
+    if near is None:
+        raise ValueError(f"no voxel of label {values[0]}")
     part = np.pad(labels[near], reach)
     mine, *others = (
         ndimage.gaussian_filter((part == value).astype(np.float32), sigma, truncate=_REACH)

@@ -5,7 +5,6 @@ Nothing is downloaded from here: the programs run without a way to the network, 
 TotalSegmentator neither fetches weights nor sends its usage statistics.
 """
 
-import importlib.util
 import json
 import os
 import sys
@@ -13,8 +12,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import SegmentationError, ToolError, ToolMissingError
+from labkit.home import home_folder
 from labkit.processes import Finished, find_program, run
 from labkit.segmentation.labels.importing import bring_to_scan
 from labkit.segmentation.labels.label_map import LabelMap, choose_segments, revalued
@@ -42,6 +43,8 @@ LICENSED_TASKS = frozenset(
 
 TWO_HOURS_S = 7200.0
 
+_HAS_MONAI = "import importlib.util, sys; sys.exit(importlib.util.find_spec('monai') is None)"
+
 _NOWHERE = "http://127.0.0.1:9"
 """The discard port of this machine: a proxy that does not answer."""
 
@@ -59,7 +62,8 @@ def learned_segmentation(
 
     Parameters
     ----------
-    model : ``totalsegmentator:TASK``, or ``monai:FOLDER`` of a bundle of the MONAI model zoo.
+    model : ``totalsegmentator:TASK``, or ``monai:BUNDLE``, a bundle of the MONAI model zoo in
+        the folder ``models`` of the lab's own folder.
     structures : names of those to keep, as the model calls them; all without.
     fast : TotalSegmentator's model of 3 mm voxels in place of 1.5 mm.
     device : ``cpu``, ``gpu`` or ``gpu:N``, for TotalSegmentator.
@@ -83,14 +87,15 @@ def learned_segmentation(
     if kind not in ("totalsegmentator", "monai") or not what:
         raise SegmentationError(
             f"model {model!r}",
-            expected="totalsegmentator:TASK or monai:FOLDER",
-            where="02_segmentation",
+            expected="totalsegmentator:TASK or monai:BUNDLE",
+            where="02_segmentation, parameter model",
             fix="for example totalsegmentator:total",
         )
     with tempfile.TemporaryDirectory(prefix="labkit-") as place:
         work = Path(place)
         if kind == "monai":
-            return _by_monai(volume, Path(what), structures, work, timeout_s)
+            bundle = home_folder() / "models" / what
+            return _by_monai(volume, bundle, structures, work, timeout_s)
         return _by_totalsegmentator(volume, what, structures, fast, device, work, timeout_s)
 
 
@@ -146,11 +151,13 @@ def _by_monai(
     volume: Volume, bundle: Path, structures: Sequence[str], work: Path, timeout_s: float
 ) -> LabelMap:
     """By the conventions of the model zoo: ``datalist``, ``output_dir``, ``channel_def``."""
-    if importlib.util.find_spec("monai") is None:
+    python = os.environ.get("LABKIT_MONAI_PYTHON") or sys.executable
+    if find_program(python) is None or run([python, "-c", _HAS_MONAI], timeout_s=600).exit_code:
         raise ToolMissingError(
             "no package monai",
-            expected="MONAI (Apache-2.0), with nibabel and pytorch-ignite, beside labkit",
-            fix="`pip install 'monai[fire,nibabel,ignite]'`, and download a bundle with "
+            expected="MONAI (Apache-2.0), with nibabel and pytorch-ignite, in an environment whose "
+            "Python LABKIT_MONAI_PYTHON names",
+            fix="`pip install 'monai[fire,nibabel,ignite]'` there, and download a bundle with "
             "`python -m monai.bundle download NAME`; its weights have a licence of their own",
         )
     config, meta = bundle / "configs" / "inference.json", bundle / "configs" / "metadata.json"
@@ -158,28 +165,42 @@ def _by_monai(
         raise ToolMissingError(
             "a folder without configs/inference.json, configs/metadata.json or models/*.pt",
             expected="a MONAI bundle with its weights",
-            where=bundle.name,
-            fix="download it with `python -m monai.bundle download NAME`; read the licence in "
-            "its docs folder",
+            where=f"models/{bundle.name} in the lab's folder (LABKIT_HOME)",
+            fix=f"download it with `python -m monai.bundle download {bundle.name} --bundle_dir "
+            "FOLDER`; read the licence in its docs folder",
         )
-    told = json.loads(meta.read_text(encoding="utf-8"))
+    told = _metadata(meta)
     scan, output = work / "scan.nii.gz", work / "output"
     write_nifti(volume, scan)
-    command: list[str | Path] = [sys.executable, "-m", "monai.bundle", "run"]
+    command: list[str | Path] = [python, "-m", "monai.bundle", "run"]
     command += ["--config_file", config, "--meta_file", meta, "--bundle_root", bundle]
     command += ["--datalist", f"$[{str(scan)!r}]", "--output_dir", output]
     done = run(command, folder=work, environment=_offline(), timeout_s=timeout_s)
     found = sorted(output.rglob("*.nii.gz"))
     _check_done("monai.bundle", done, found)
-    channels = told.get("network_data_format", {}).get("outputs", {}).get("pred", {})
     return _made_by(
         volume,
         found[0],
         structures,
         name=f"MONAI {told.get('name', bundle.name)}",
         version=str(told.get("version", "")),
-        names=channels.get("channel_def", {}),
+        names=told["network_data_format"]["outputs"]["pred"]["channel_def"],
     )
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """A bundle's metadata; it has to say what the values of the mask mean."""
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        dict(told["network_data_format"]["outputs"]["pred"]["channel_def"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ToolError(
+            "configs/metadata.json that does not say what the values of the mask mean",
+            expected="network_data_format, outputs, pred, channel_def, as in the MONAI model zoo",
+            where=f"models/{path.parents[1].name} in the lab's folder (LABKIT_HOME)",
+            fix="download the bundle again, or choose one that finds structures",
+        ) from error
+    return told
 
 
 def _made_by(

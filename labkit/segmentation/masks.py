@@ -10,7 +10,7 @@ from labkit.errors import SegmentationError
 from labkit.parameters import Segmentation, places
 from labkit.segmentation import pieces
 from labkit.segmentation.morphology import closed, opened
-from labkit.segmentation.pieces import Box, Labels, Mask
+from labkit.segmentation.pieces import Box, Inside, Labels
 from labkit.segmentation.presets import PRESETS, check_threshold
 from labkit.segmentation.splitting import split_at_necks
 from labkit.segmentation.thresholds import (
@@ -46,7 +46,7 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
         threshold in HU means nothing.
     """
     check_threshold(parameters)
-    _check_unit(volume)
+    check_unit(volume)
     corners = _corners_lps_mm(parameters)
     box = _box(volume, corners)
     within = _within(volume, box, corners)
@@ -75,12 +75,16 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
 
 
 def choose_threshold(
-    volume: Volume, parameters: Segmentation, method: ThresholdMethod
+    volume: Volume,
+    parameters: Segmentation,
+    method: ThresholdMethod,
+    mask: npt.NDArray[np.uint8] | None = None,
 ) -> Threshold:
     """The threshold, in HU, to segment with: the one that is set, or one that is measured.
 
     Measured in the crop box; the half height on the surface that the set threshold gives,
-    against soft tissue for bones and teeth, against anything for skin.
+    or on that of a mask (k, j, i), against soft tissue for bones and teeth, against anything
+    for skin.
 
     Raises
     ------
@@ -90,12 +94,13 @@ def choose_threshold(
     if method == "set":
         check_threshold(parameters)
         return Threshold(parameters.threshold_hu, "set")
-    _check_unit(volume)
+    check_unit(volume)
     if method == "otsu":
         box = _box(volume, _corners_lps_mm(parameters))
         found = otsu_threshold(replace(volume, voxels=volume.voxels[box]))
     else:
-        mask = segment(volume, parameters)
+        if mask is None:
+            mask = segment(volume, parameters)
         beside_hu = PRESETS[parameters.structure].beside_hu
         found = half_height_threshold(volume, mask, parameters.threshold_hu, beside_hu)
     check_threshold(parameters.model_copy(update={"threshold_hu": found.hu}))
@@ -126,17 +131,24 @@ def edges_touched(mask: npt.NDArray[np.uint8]) -> list[str]:
     return [name for name, side in sides.items() if side.any()]
 
 
-def _check_unit(volume: Volume) -> None:
+def check_unit(volume: Volume) -> None:
+    """See that the grey values are in HU, in which thresholds are given.
+
+    Raises
+    ------
+    SegmentationError
+        They are not.
+    """
     if volume.unit != "HU":
         raise SegmentationError(
             "a scan whose grey values have no physical unit (MR, or a file of unknown origin)",
             expected="grey values in HU, in which threshold_hu is given",
             where="01_scan/volume.nrrd",
-            fix="import a CT of the region, or segment this scan in another program",
+            fix="import a CT of the region: the surface is taken from the grey values",
         )
 
 
-def _above(voxels: npt.NDArray[np.int16], within: Mask, threshold_hu: int) -> Mask:
+def _above(voxels: npt.NDArray[np.int16], within: Inside, threshold_hu: int) -> Inside:
     above = (voxels > threshold_hu) & within
     share = float(above.mean() / within.mean())
     if not 1e-6 < share < 0.999:
@@ -149,7 +161,7 @@ def _above(voxels: npt.NDArray[np.int16], within: Mask, threshold_hu: int) -> Ma
     return np.asarray(above)
 
 
-def _chosen(found: Labels, volume: Volume, box: Box, parameters: Segmentation) -> Mask:
+def _chosen(found: Labels, volume: Volume, box: Box, parameters: Segmentation) -> Inside:
     if seeds := places(parameters.seeds_lps_mm):
         kept = pieces.under_seeds(found, volume, seeds, box)
     else:
@@ -188,7 +200,7 @@ def _box(volume: Volume, corners_lps_mm: Array | None) -> Box:
     return k, j, i
 
 
-def _within(volume: Volume, box: Box, corners_lps_mm: Array | None) -> Mask:
+def _within(volume: Volume, box: Box, corners_lps_mm: Array | None) -> Inside:
     """Which voxels of the part have their centre in the crop box; one value if all have."""
     if corners_lps_mm is None:
         return np.ones((1, 1, 1), np.bool_)

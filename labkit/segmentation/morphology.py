@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Mask, bounding_box
+from labkit.segmentation.pieces import Inside, bounding_box
 from labkit.volume import Array
 
 ROUNDING = 1e-6
 """Relative: a voxel at exactly the radius is inside, whatever its spacing was rounded to."""
 
 
-def dilated(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
+def dilated(mask: Inside, spacing_mm: Array, radius_mm: float) -> Inside:
     """All voxels (k, j, i) whose centre lies within ``radius_mm`` of one of the mask's."""
     box = bounding_box(mask, _reach(spacing_mm, radius_mm))
     result = mask.copy()
@@ -32,7 +32,7 @@ def dilated(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
     return result
 
 
-def opened(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
+def opened(mask: Inside, spacing_mm: Array, radius_mm: float) -> Inside:
     """What a ball of ``radius_mm`` covers that stays inside the mask (k, j, i).
 
     Thin bridges, spikes and specks go; flat and wide places stay where they are.
@@ -45,7 +45,7 @@ def opened(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
     return result
 
 
-def closed(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
+def closed(mask: Inside, spacing_mm: Array, radius_mm: float) -> Inside:
     """The mask (k, j, i), with all that a ball of ``radius_mm`` cannot reach from outside.
 
     Small holes, cracks and notches are closed; flat and wide places stay where they are.
@@ -69,7 +69,7 @@ def _count(length_mm: float, step_mm: float) -> int:
     return math.floor(length_mm / step_mm * (1 + ROUNDING))
 
 
-def _dilated(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
+def _dilated(mask: Inside, spacing_mm: Array, radius_mm: float) -> Inside:
     """The same inside an array whose sides nothing comes in through."""
     step_i, step_j, step_k = (float(step) for step in spacing_mm)
     reach_k, reach_j, _ = _reach(spacing_mm, radius_mm)
@@ -89,7 +89,7 @@ def _dilated(mask: Mask, spacing_mm: Array, radius_mm: float) -> Mask:
     return result
 
 
-def _widened(mask: Mask, half: int) -> npt.NDArray[np.bool_]:
+def _widened(mask: Inside, half: int) -> npt.NDArray[np.bool_]:
     if half == 0:
         return mask
     wide = ndimage.maximum_filter1d(

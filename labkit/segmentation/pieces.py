@@ -10,28 +10,34 @@ import numpy.typing as npt
 from labkit.errors import SegmentationError
 from labkit.volume import Array, Volume
 
-Mask = npt.NDArray[np.bool_]
+Mask = npt.NDArray[np.uint8]
+"""(k, j, i): 1 inside, 0 outside, as the stages hand it on."""
+
+Inside = npt.NDArray[np.bool_]
+"""(k, j, i): the same while it is worked on."""
+
 Labels = npt.NDArray[np.unsignedinteger[Any]]
 Box = tuple[slice, slice, slice]
+"""A part of a mask, along k, j and i."""
 
 NEIGHBOURS: Literal[26] = 26
 """Voxels that touch at a corner belong together; what lies between them is then parted by
 faces only (6), so that a closed shell cannot leak."""
 
 
-def connected(mask: Mask) -> Labels:
+def connected(mask: Inside) -> Labels:
     """The connected pieces of a mask (k, j, i): 0 outside, else 1, 2, 3 … by place."""
     return np.asarray(cc3d.connected_components(mask, connectivity=NEIGHBOURS, binary_image=True))
 
 
-def largest(pieces: Labels, count: int) -> Mask:
+def largest(pieces: Labels, count: int) -> Inside:
     """The ``count`` largest pieces; of equal ones those that come first in the scan."""
     sizes = _sizes(pieces)
     order = np.argsort(-sizes[1:].astype(np.int64), kind="stable")[:count] + 1
     return _kept(pieces, order, len(sizes))
 
 
-def larger_than(pieces: Labels, spacing_mm: Array, limit_mm3: float) -> Mask:
+def larger_than(pieces: Labels, spacing_mm: Array, limit_mm3: float) -> Inside:
     """The pieces of at least ``limit_mm3``."""
     sizes = _sizes(pieces)
     large = sizes * float(np.prod(spacing_mm)) >= limit_mm3
@@ -40,7 +46,7 @@ def larger_than(pieces: Labels, spacing_mm: Array, limit_mm3: float) -> Mask:
 
 def under_seeds(
     pieces: Labels, volume: Volume, seeds_lps_mm: Sequence[Sequence[float]], box: Box | None = None
-) -> Mask:
+) -> Inside:
     """The pieces in which the seeds (n, 3), mm, LPS, lie.
 
     ``box`` says which part of the volume the pieces cover; without it, all.
@@ -76,7 +82,7 @@ def under_seeds(
     return _kept(pieces, np.array(chosen), int(pieces.max()) + 1)
 
 
-def filled(mask: Mask, spacing_mm: Array, limit_mm3: float) -> Mask:
+def filled(mask: Inside, spacing_mm: Array, limit_mm3: float) -> Inside:
     """The mask with its enclosed cavities of up to ``limit_mm3`` filled.
 
     A cavity that reaches a side of the scan is open there, and stays.
@@ -95,7 +101,7 @@ def filled(mask: Mask, spacing_mm: Array, limit_mm3: float) -> Mask:
     return result
 
 
-def bounding_box(mask: Mask, margin: Sequence[int] = (0, 0, 0)) -> Box | None:
+def bounding_box(mask: Inside | Mask, margin: Sequence[int] = (0, 0, 0)) -> Box | None:
     """The part of the array (k, j, i) that holds the mask, with a margin; None if empty."""
     sides = []
     for axis, more in enumerate(margin):
@@ -116,7 +122,7 @@ def _sizes(pieces: Labels) -> npt.NDArray[np.int64]:
     return sizes
 
 
-def _kept(pieces: Labels, values: npt.NDArray[Any], count: int) -> Mask:
+def _kept(pieces: Labels, values: npt.NDArray[Any], count: int) -> Inside:
     keep = np.zeros(count, np.bool_)
     keep[values] = True
     return np.asarray(keep[pieces])

@@ -1,7 +1,7 @@
 """A person's review of a mask: what was drawn so far, how long it took, what was accepted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import trimesh
 from labkit.case import Verdict
 from labkit.parameters import Segmentation, places
 from labkit.segmentation.extraction import extract_surface
-from labkit.segmentation.masks import choose_threshold, segment
+from labkit.segmentation.labels.label_map import LabelMap
+from labkit.segmentation.masks import choose_threshold
+from labkit.segmentation.pieces import Box, Mask
 from labkit.segmentation.strokes import (
-    Box,
     Corrections,
-    Mask,
     Stroke,
     apply_strokes,
     draw,
@@ -23,6 +23,7 @@ from labkit.segmentation.strokes import (
     read_corrections,
     write_corrections,
 )
+from labkit.segmentation.structures import Structures, structures_of
 from labkit.segmentation.thresholds import Threshold
 from labkit.volume import Volume
 
@@ -38,6 +39,7 @@ class Review:
     volume : the scan.
     parameters : by which the mask is made.
     kept : the ``strokes.json`` to replay; None for none.
+    given : a mask in the scan's voxels in place of the threshold's; None for none.
     clock_s : counts seconds.
 
     Raises
@@ -51,15 +53,18 @@ class Review:
         volume: Volume,
         parameters: Segmentation,
         kept: Path | None = None,
+        given: LabelMap | None = None,
         *,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.volume = volume
         self.corrections = Corrections() if kept is None else read_corrections(kept)
+        self._given = given
         self._measured: dict[str, Threshold] = {}
+        self._considered: dict[str, Any] = {}
         self._parameters = self.decided(parameters)
         self._strokes = list(self.corrections.strokes)
-        self._base: Mask | None = None
+        self._base: Structures | None = None
         self._draft: Mask | None = None
         self._clock_s = clock_s
         self._began_s: float | None = None
@@ -68,7 +73,7 @@ class Review:
     def draft(self) -> Mask:
         """(k, j, i) uint8: the mask with all that was drawn so far."""
         if self._draft is None:
-            self._draft = apply_strokes(self._made(), self.volume, self._strokes)
+            self._draft = apply_strokes(self._made().mask, self.volume, self._strokes)
         return self._draft
 
     @property
@@ -116,8 +121,9 @@ class Review:
         """The threshold that these parameters set, or have measured in the scan."""
         asked = parameters.model_dump_json()
         if asked not in self._measured:
+            given = None if self._given is None else self._given.mask()
             self._measured[asked] = choose_threshold(
-                self.volume, parameters, parameters.threshold_from
+                self.volume, parameters, parameters.threshold_from, given
             )
         return self._measured[asked]
 
@@ -130,6 +136,10 @@ class Review:
             found["components"] = len(seeds)
         return parameters.model_copy(update=found)
 
+    def consider(self, values: Mapping[str, Any]) -> None:
+        """The parameters that a person has set and not accepted, where they are others."""
+        self._considered = dict(values)
+
     def make(self, parameters: Segmentation) -> None:
         """Make the mask anew by other parameters, with the strokes drawn into it."""
         decided = self.decided(parameters)
@@ -139,8 +149,12 @@ class Review:
 
     def preview(self) -> trimesh.Trimesh:
         """The surface of the draft, LPS mm, not made lighter."""
-        quick = self._parameters.model_copy(update={"decimation_bound_mm": 0.0})
-        return extract_surface(self.volume, self.draft, quick, smoothing_bound_mm=0.0).mesh
+        quick = self._parameters.model_copy(
+            update={"smoothing_bound_mm": 0.0, "decimation_bound_mm": 0.0}
+        )
+        if self._given is not None or quick.structures:
+            quick = quick.model_copy(update={"components": self.draft.size})
+        return extract_surface(self.volume, self.draft, quick).mesh
 
     def accept(self) -> None:
         """The person is content with the draft: it counts, with the minutes it took."""
@@ -150,22 +164,38 @@ class Review:
             strokes=tuple(self._strokes),
         )
         self._began_s = None
+        self._considered = {}
+
+    def structures(self, parameters: Segmentation) -> Structures:
+        """The structures by these parameters, with the accepted strokes.
+
+        Raises
+        ------
+        SegmentationError
+            As `structures_of`; or nothing is left of a structure.
+        """
+        self.make(parameters)
+        mask = apply_strokes(self._made().mask, self.volume, self.corrections.strokes)
+        return self._made().corrected(mask)
 
     def mask(self, parameters: Segmentation) -> Mask:
         """(k, j, i) uint8: the mask by these parameters, with the accepted strokes."""
-        self.make(parameters)
-        return apply_strokes(self._made(), self.volume, self.corrections.strokes)
+        return self.structures(parameters).mask
 
     def finding(self, mask: Mask) -> tuple[str, Verdict]:
         """How a corrected mask was come by, in words, and whether that is worth a look."""
         corrections = self.corrections
         words = f"{len(corrections.strokes)} strokes"
+        now = self._parameters
+        if other := {n: v for n, v in self._considered.items() if getattr(now, n) != v}:
+            listed = ", ".join(f"{name} = {value}" for name, value in other.items())
+            return f"{words}; set but not accepted: {listed}", "action"
         if self.is_open:
             return f"{words}; drawn but not accepted: {len(self._strokes)}", "action"
         if corrections.mask_sha256 not in ("", mask_sha256(mask)):
             return f"{words}, on another mask than the one that was accepted", "action"
         if corrections.strokes:
-            voxels = np.count_nonzero(mask != self._made())
+            voxels = np.count_nonzero(mask != self._made().mask)
             return f"{words}, {voxels} voxels changed", "pass"
         return "none", "pass"
 
@@ -174,9 +204,9 @@ class Review:
         if self.corrections != Corrections():
             write_corrections(self.corrections, path)
 
-    def _made(self) -> Mask:
+    def _made(self) -> Structures:
         if self._base is None:
-            self._base = segment(self.volume, self._parameters)
+            self._base = structures_of(self.volume, self._parameters, self._given)
         return self._base
 
     def _minutes(self) -> float:

@@ -14,6 +14,8 @@ from labkit.volume import Array
 SMALLEST_PIECE_MM3 = 1.0
 """Shells below this are noise of a few voxels."""
 
+_CHUNK = 100_000
+
 
 @dataclass(frozen=True)
 class Shells:
@@ -71,12 +73,17 @@ def largest_bodies(surface: Isosurface, count: int) -> Shells:
 
 def cone_volumes_mm3(points: Array, triangles: npt.NDArray[np.int64]) -> Array:
     """(m,) float64, mm3: the volume between each triangle and one place; a closed surface's sum."""
-    a, b, c = (points[triangles[:, n]] - points.mean(axis=0) for n in range(3))
-    return np.asarray(np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
+    middle, volumes_mm3 = points.mean(axis=0), np.empty(len(triangles))
+    for start in range(0, len(triangles), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        a, b, c = (points[triangles[part, n]] - middle for n in range(3))
+        volumes_mm3[part] = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+    return volumes_mm3
 
 
 def _shells(count: int, triangles: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int32]]:
-    ends = np.concatenate([triangles[:, :2], triangles[:, 1:]])
+    # SciPy works with 32 bits, and would copy wider ones.
+    ends = np.concatenate([triangles[:, :2], triangles[:, 1:]]).astype(np.int32)
     graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), (count, count))
     total, shell = connected_components(graph, directed=False)
     return int(total), shell

@@ -4,11 +4,11 @@ import numpy as np
 import SimpleITK
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Labels, Mask, bounding_box, connected, filled
+from labkit.segmentation.pieces import Inside, Labels, bounding_box, connected, filled
 from labkit.volume import Array
 
 
-def split_at_necks(mask: Mask, spacing_mm: Array, neck_mm: float) -> Labels:
+def split_at_necks(mask: Inside, spacing_mm: Array, neck_mm: float) -> Labels:
     """The bodies of a mask (k, j, i): 0 outside, else one value per body.
 
     What hangs together only by necks narrower than ``neck_mm`` becomes bodies of its own.
@@ -52,7 +52,7 @@ def split_at_necks(mask: Mask, spacing_mm: Array, neck_mm: float) -> Labels:
     return result
 
 
-def _solid(mask: Mask) -> Mask:
+def _solid(mask: Inside) -> Inside:
     """The mask with all that it encloses, in space or in one image."""
     solid = np.stack([ndimage.binary_fill_holes(image) for image in mask])
     return filled(solid, np.ones(3), np.inf)

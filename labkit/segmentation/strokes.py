@@ -12,11 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labkit.errors import SegmentationError
 from labkit.files import write_whole
+from labkit.profiles import first_fault
+from labkit.segmentation.pieces import Box, Mask
 from labkit.volume import Array, Volume
-
-Mask = npt.NDArray[np.uint8]
-Box = tuple[slice, slice, slice]
-"""A part of a mask, along k, j and i."""
 
 Schema = Literal["labkit/strokes/1"]
 SCHEMA: Schema = "labkit/strokes/1"
@@ -163,11 +161,10 @@ def read_corrections(path: Path) -> Corrections:
     """
     try:
         return Corrections.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+    except (OSError, ValidationError) as error:
+        fault = error.strerror if isinstance(error, OSError) else first_fault(error, "the file")
         raise SegmentationError(
-            f"strokes that cannot be read: {place or 'the file'}: {first['msg']}",
+            f"strokes that cannot be read: {fault}",
             expected=f"a strokes.json of this kit ({SCHEMA})",
             where="02_segmentation, parameter strokes",
             fix="name the file that a review wrote, or leave the parameter empty",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import RefusedError, SlicingError
 from labkit.slicing.commands import ALLOWED, FORBIDDEN, PERCENT_LIMITS, WATCHED
-from labkit.slicing.profiles import MaterialProfile, PrinterProfile
 from labkit.slicing.steps import Command, Fault, Move, steps
 
 MOST_OF_A_RULE = 10

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import trimesh
 
+from labkit.equipment import PrinterProfile
 from labkit.errors import SlicingError
-from labkit.slicing.profiles import PrinterProfile
 
 SMALLEST_MM = 1.0
 """A part smaller than this in every direction was most likely drawn in metres."""

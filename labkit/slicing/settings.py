@@ -5,8 +5,8 @@ import math
 import re
 from pathlib import Path
 
+from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import SlicingError, ToolError
-from labkit.slicing.profiles import MaterialProfile, PrinterProfile
 
 WALL_MM = 0.8
 """Thickness of the closed top and bottom."""

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import LabkitError, SlicingError, StorageError, ToolError, ToolMissingError
 from labkit.files import sha256_of, storage_errors, written_whole
 from labkit.processes import Finished, find_program, run, run_watched, tools_folder
 from labkit.slicing.part import check_fits, read_bounds_mm
-from labkit.slicing.profiles import MaterialProfile, PrinterProfile
 from labkit.slicing.settings import as_ini, check_followed, settings, sha256_of_settings
 
 OLDEST = (2, 5)

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labkit.views.bars import progress as progress
+    from labkit.views.countdowns import countdown as countdown
     from labkit.views.decisions import panel as panel
     from labkit.views.failures import where_it_fails as where_it_fails
     from labkit.views.live_planes import viewer as viewer
+    from labkit.views.parts import details as details
+    from labkit.views.parts import difference as difference
+    from labkit.views.parts import printable as printable
     from labkit.views.picture import Picture as Picture
     from labkit.views.planes import slices as slices
     from labkit.views.reviews import review as review
@@ -25,9 +29,13 @@ _HOMES = {
     "Picture": "picture",
     "Words": "words",
     "checks": "words",
+    "countdown": "countdowns",
+    "details": "parts",
+    "difference": "parts",
     "joined": "words",
     "message": "words",
     "panel": "decisions",
+    "printable": "parts",
     "progress": "bars",
     "review": "reviews",
     "series": "scans",

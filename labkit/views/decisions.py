@@ -1,6 +1,6 @@
 """The parameters of a stage: to read when it runs alone, to set when a person is there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from labkit.case import Caveat
 from labkit.errors import LabkitError
-from labkit.parameters import bounds, choices, unit
+from labkit.parameters import StageParameters, bounds, choices, model_of, unit, why
 from labkit.views.words import Words, joined, message, table
 
 _FIXED = {"case_dir"}
@@ -44,20 +44,25 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
     Nothing is decided before *Accept* is pressed, and a change after it asks for it
     again.  What the stage refuses is shown as text below the button.
     """
-    fields = {n: f for n, f in type(stage.parameters).model_fields.items() if n not in _FIXED}
     values = stage.parameters.model_dump()
     if stage.headless:
-        rows = [(n, values[n], unit(f), _range(f), f.description or "") for n, f in fields.items()]
+        rows = [
+            (n, values[n], unit(f), _range(f), _words(f))
+            for n, f in _fields(type(stage.parameters)).items()
+        ]
         shown = table(rows, ["parameter", "value", "unit", "range", "what it does"])
         return joined([message(text) for text in _inherited(stage)] + [shown])
 
-    inputs = {name: _input(name, field, values[name]) for name, field in fields.items()}
+    inputs: dict[str, ipywidgets.DOMWidget] = {}
     button = ipywidgets.Button(description="Accept", button_style="primary")
     answer = ipywidgets.HTML(_said("Set the values, then press Accept."))
+    known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
+    box = ipywidgets.VBox()
     accepted: dict[str, Any] = {}
 
     def on_accept(_: ipywidgets.Button) -> None:
-        chosen = values | {name: entry.value for name, entry in inputs.items()}
+        fixed = {name: value for name, value in values.items() if name in _FIXED}
+        chosen = fixed | {name: entry.value for name, entry in inputs.items()}
         accepted.clear()
         try:
             answer.value = _said(stage.accept(dict(chosen)))
@@ -71,12 +76,36 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
             accepted.clear()
             answer.value = _said("Changed: press Accept again.")
 
+    def on_other_model(_: object) -> None:
+        on_change(_)
+        fill({name: entry.value for name, entry in inputs.items()})
+
+    def fill(now: Mapping[str, Any]) -> None:
+        fields = _fields(_model(type(stage.parameters), now))
+        inputs.clear()
+        for name, field in fields.items():
+            inputs[name] = _input(name, field, now.get(name, field.default))
+            other = _chooses_model(field)
+            inputs[name].observe(on_other_model if other else on_change, "value")
+        lines = [ipywidgets.VBox([inputs[n], _help(f)]) for n, f in fields.items()]
+        box.children = [*known, *lines, button, answer]
+
     button.on_click(on_accept)
-    for entry in inputs.values():
-        entry.observe(on_change, "value")
-    lines = [ipywidgets.VBox([inputs[n], _help(f)]) for n, f in fields.items()]
-    known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
-    return ipywidgets.VBox([*known, *lines, button, answer])
+    fill(values)
+    return box
+
+
+def _model(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseModel]:
+    return model_of(model.stage, values) if issubclass(model, StageParameters) else model
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {name: field for name, field in model.model_fields.items() if name not in _FIXED}
+
+
+def _chooses_model(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("chooses_model"))
 
 
 def _inherited(stage: Stage) -> list[str]:
@@ -106,8 +135,13 @@ def _input(name: str, field: FieldInfo, value: Any) -> ipywidgets.DOMWidget:
 
 
 def _help(field: FieldInfo) -> ipywidgets.HTML:
-    words = "; ".join(part for part in (field.description or "", _range(field)) if part)
+    words = "; ".join(part for part in (_words(field), _range(field)) if part)
     return ipywidgets.HTML(f'<span style="margin-left: 16em">{escape(words)}</span>')
+
+
+def _words(field: FieldInfo) -> str:
+    reason = f" (range: {why(field)})" if why(field) else ""
+    return (field.description or "") + reason
 
 
 def _range(field: FieldInfo) -> str:

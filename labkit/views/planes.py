@@ -29,7 +29,7 @@ def slices(
     volume: Volume,
     *,
     threshold_hu: float | None = None,
-    mask: npt.NDArray[np.bool_] | None = None,
+    mask: npt.NDArray[np.bool_ | np.uint8] | None = None,
     title: str = "",
     window: Window | None = None,
     point_lps_mm: Array | None = None,
@@ -44,7 +44,8 @@ def slices(
     ----------
     volume : the scan.
     threshold_hu : draws the line where the grey values cross it, in the volume's unit.
-    mask : (k, j, i) bool, the volume's own shape: draws its outline, dashed.
+    mask : (k, j, i) bool, or uint8 labels, the volume's own shape: draws the outline of each
+        label, dashed.
     title : a heading.
     window : darkest and brightest grey value shown; a usual one by default.
     point_lps_mm : (3,) float64, mm, LPS: where the planes cross; the middle by default.
@@ -70,8 +71,10 @@ def slices(
         if threshold_hu is not None:
             _outline(ax, grey, threshold_hu, extent, colors=VERMILION)
         if mask is not None:
-            inside = plane.of(turn.values(mask), at_ijk)
-            _outline(ax, inside, 0.5, extent, colors=SKY, linestyles="dashed")
+            labels = plane.of(turn.values(mask), at_ijk)
+            for value in np.unique(labels[labels > 0]):
+                inside = labels == value
+                _outline(ax, inside, 0.5, extent, colors=SKY, linestyles="dashed")
         ax.set_axis_off()
         edge_letters(ax, *ENDS[plane.across], *ENDS[plane.down])
         scale_bar(ax, width_mm)

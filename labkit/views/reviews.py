@@ -79,6 +79,9 @@ class Review(Protocol):
     def decided(self, parameters: Any) -> Any:
         """The parameters with the threshold that they come to."""
 
+    def consider(self, values: dict[str, Any], /) -> None:
+        """The person has set these parameters, and not accepted them yet."""
+
     def make(self, parameters: Any) -> None:
         """Make the mask anew, with the strokes drawn into it."""
 
@@ -178,6 +181,7 @@ class _Desk:
             threshold_hu=float(session.decided(stage.parameters).threshold_hu),
         )
         self.seeds_lps_mm = list(places(stage.parameters.seeds_lps_mm))
+        self.planes.observe(lambda _: session.consider(self._values()), "threshold_hu")
         wide = {"style": {"description_width": "8em"}}
         tool = ipywidgets.Dropdown(options=_TOOLS, description="tool", **wide)
         brush = ipywidgets.Dropdown(options=("disc", "ball"), description="brush", **wide)
@@ -252,6 +256,7 @@ class _Desk:
 
     def _make(self) -> None:
         """The mask by the stage's decisions, and by those made here."""
+        self.session.consider(self._values())
         self.session.make(self.stage.parameters.model_copy(update=self._values()))
 
     def _remake(self) -> None:

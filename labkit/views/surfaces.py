@@ -1,5 +1,6 @@
 """A surface from two sides, with its size, and with a signed map of distances if there is one."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from scipy.spatial import cKDTree
 
 from labkit.errors import ToolMissingError
 from labkit.views import offscreen
@@ -18,7 +21,9 @@ from labkit.views.picture import (
     BONE,
     DEVIATION,
     INK,
+    ORDER,
     PAPER,
+    VERMILION,
     Picture,
     edge_letters,
     new_figure,
@@ -28,8 +33,12 @@ from labkit.views.picture import (
 from labkit.volume import Array
 
 Frame = Literal["LPS", "plate"]
+Part = tuple[trimesh.Trimesh, tuple[float, float, float]]
 
 _WIDTH_PX, _HEIGHT_PX = 1200, 560
+_LISTED = 20
+"""Names of parts that have room beside the picture; a learned model may find a hundred."""
+
 _SHARP_DEGREES, _OUTLINED_DEGREES = 50.0, 75.0
 
 
@@ -69,6 +78,10 @@ def surface(
     frame: Frame = "LPS",
     title: str = "",
     distances_mm: Array | None = None,
+    spread_mm: Array | None = None,
+    parts: Mapping[str, Part] | None = None,
+    meaning: str = "+ outside",
+    marks: Mapping[str, Array] | None = None,
 ) -> Picture:
     """A surface from two sides in parallel projection, with its bounding size in mm.
 
@@ -82,26 +95,46 @@ def surface(
     title : a heading.
     distances_mm : (n,) float64, one per vertex, signed, positive outside: shown as
         colours from −limit to +limit, where 99 % of the vertices lie.
+    spread_mm : (n,) float64, one per vertex, without sign, in place of distances: shown as
+        colours from 0 to the limit under which 95 % of the vertices lie.
+    parts : by name, the bodies that the surface is made of, each with its red, green and
+        blue (0 to 1): every vertex has the colour of the nearest.
+    meaning : what a positive distance is, over the colours.
+    marks : places to be pointed at, (3,) mm each, by what is there.
     """
-    if distances_mm is not None and len(distances_mm) != len(mesh.vertices):
-        raise ValueError(f"{len(distances_mm)} distances for {len(mesh.vertices)} vertices")
+    values_mm = spread_mm if distances_mm is None else distances_mm
+    if values_mm is not None and len(values_mm) != len(mesh.vertices):
+        raise ValueError(f"{len(values_mm)} distances for {len(mesh.vertices)} vertices")
     limit_mm = 0.0
-    if distances_mm is not None:
-        limit_mm = max(float(np.percentile(np.abs(distances_mm), 99)), 1e-3)
-    paint = _Paint(distances_mm, limit_mm)
+    if values_mm is not None:
+        shown_percent = 99 if spread_mm is None else 95
+        limit_mm = max(float(np.percentile(np.abs(values_mm), shown_percent)), 1e-3)
+    parts = parts or {}
+    signed = spread_mm is None
+    paint = _Paint(values_mm, limit_mm, _of_the_nearest(mesh, parts.values()), signed=signed)
     size_mm = mesh.extents
     figure = new_figure(_WIDTH_PX, _HEIGHT_PX, title)
     with_gl = _graphics()
-    for side, place in zip(_SIDES[frame], _places(distances_mm is not None), strict=True):
+    for side, place in zip(_SIDES[frame], _places(values_mm is not None), strict=True):
         ax = figure.add_axes(place)
-        _draw(ax, mesh, side, paint, with_gl)
+        _draw(ax, mesh, side, paint, with_gl, marks or {})
     words = " × ".join(
         f"{mm:.1f} mm ({name})" for mm, name in zip(size_mm, _NAMES[frame], strict=True)
     )
     alt = f"{title + ': ' if title else ''}a surface of {words}"
-    if distances_mm is not None:
-        _colour_bar(figure, paint)
-        alt += f", coloured by its distances from {-limit_mm:.2g} to {limit_mm:.2g} mm"
+    if values_mm is not None:
+        _colour_bar(figure, paint, meaning)
+        what, low_mm = ("distances", -limit_mm) if signed else ("spread", 0)
+        alt += f", coloured by its {what} from {low_mm:.2g} to {limit_mm:.2g} mm"
+    if parts:
+        alt += "; in colours of their own " + ", ".join(parts)
+        for n, (name, (_, rgb)) in enumerate(list(parts.items())[:_LISTED]):
+            figure.text(0.01, 0.89 - 0.04 * n, "■", color=rgb, fontsize=11, va="center")
+            _words(figure, 0.025, 0.89 - 0.04 * n, name, va="center")
+    if marks:
+        named = ", ".join(f"{number} {name}" for number, name in enumerate(marks, 1))
+        _words(figure, 0.01, 0.005, named, va="bottom")
+        alt += f"; marked: {named}"
     if not with_gl:
         words += " · drawn without a graphics library"
     figure.text(0.99, 0.975, words, ha="right", va="top", fontsize=9, color=INK)
@@ -109,23 +142,50 @@ def surface(
     return picture_of(figure, f"{alt}; seen {names}.")
 
 
+def _words(figure: Figure, x: float, y: float, text: str, *, va: str) -> None:
+    # A name may hold dollar signs, which matplotlib would take for a formula.
+    figure.text(x, y, text, va=va, color=INK, fontsize=9, parse_math=False)
+
+
 class _Paint:
     """The colours of the vertices."""
 
-    def __init__(self, distances_mm: Array | None, limit_mm: float) -> None:
-        self.values = distances_mm
+    def __init__(
+        self,
+        values_mm: Array | None,
+        limit_mm: float,
+        of_parts: npt.NDArray[np.uint8] | None = None,
+        *,
+        signed: bool = True,
+    ) -> None:
+        self.values = values_mm
+        self.signed = signed
+        self.of_parts = of_parts
         self.limit_mm = limit_mm
-        self.colours: Colormap = ListedColormap([BONE]) if distances_mm is None else DEVIATION
+        coloured = DEVIATION if signed else ORDER
+        self.colours: Colormap = ListedColormap([BONE]) if values_mm is None else coloured
 
     @property
     def scale(self) -> Normalize:
-        return Normalize(-self.limit_mm or -1.0, self.limit_mm or 1.0)
+        limit_mm = self.limit_mm or 1.0
+        return Normalize(-limit_mm if self.signed else 0.0, limit_mm)
 
     def of_vertices(self, count: int) -> npt.NDArray[np.uint8]:
         """(n, 3) uint8, RGB."""
+        if self.of_parts is not None:
+            return self.of_parts
         values = np.zeros(count) if self.values is None else self.values
         rgba = self.colours(self.scale(values), bytes=True)
         return np.asarray(rgba, np.uint8)[:, :3]
+
+
+def _of_the_nearest(mesh: trimesh.Trimesh, parts: Collection[Part]) -> npt.NDArray[np.uint8] | None:
+    """(n, 3) uint8: for each vertex the colour of the nearest part; None without parts."""
+    if not parts:
+        return None
+    far_mm = np.array([cKDTree(part.vertices).query(mesh.vertices)[0] for part, _ in parts])
+    colours = np.array([rgb for _, rgb in parts]) * 255
+    return np.asarray(np.rint(colours[np.argmin(far_mm, axis=0)]), np.uint8)
 
 
 def _graphics() -> bool:
@@ -141,7 +201,14 @@ def _places(with_bar: bool) -> list[tuple[float, float, float, float]]:
     return [(0.01, 0.02, width, 0.83), (0.02 + width, 0.02, width, 0.83)]
 
 
-def _draw(ax: Axes, mesh: trimesh.Trimesh, side: _Side, paint: _Paint, with_gl: bool) -> None:
+def _draw(
+    ax: Axes,
+    mesh: trimesh.Trimesh,
+    side: _Side,
+    paint: _Paint,
+    with_gl: bool,
+    marks: Mapping[str, Array],
+) -> None:
     seen = mesh.vertices @ side.axes.T  # right, up, towards the viewer
     low, high = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
     box = ax.get_position()
@@ -160,6 +227,18 @@ def _draw(ax: Axes, mesh: trimesh.Trimesh, side: _Side, paint: _Paint, with_gl: 
         ax.imshow(image, extent=extent, interpolation="nearest")
     else:
         ax.add_collection(_painted(mesh, seen - [*centre, 0.0], side, paint))
+    for number, place in enumerate(marks.values(), 1):
+        x, y = (side.axes[:2] @ place) - centre
+        ax.plot(x, y, "o", markersize=15, mec=VERMILION, mew=2, mfc="none")
+        ax.annotate(
+            str(number),
+            (x, y),
+            textcoords="offset points",
+            xytext=(10, 6),
+            color=VERMILION,
+            fontweight="bold",
+            path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
+        )
     ax.set_xlim(-half[0], half[0])
     ax.set_ylim(-half[1], half[1])
     ax.set_aspect("equal")
@@ -233,7 +312,11 @@ def _painted(mesh: trimesh.Trimesh, seen: Array, side: _Side, paint: _Paint) -> 
     )
 
 
-def _colour_bar(figure: Figure, paint: _Paint) -> None:
+def _colour_bar(figure: Figure, paint: _Paint, meaning: str) -> None:
     bar = figure.add_axes((0.945, 0.08, 0.015, 0.7))
-    figure.colorbar(ScalarMappable(paint.scale, paint.colours), cax=bar, extend="both")
-    bar.set_title("mm\n+ outside", fontsize=9, color=INK)
+    figure.colorbar(
+        ScalarMappable(paint.scale, paint.colours),
+        cax=bar,
+        extend="both" if paint.signed else "max",
+    )
+    bar.set_title(f"mm\n{meaning}" if paint.signed else "mm", fontsize=9, color=INK)

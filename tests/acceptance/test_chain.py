@@ -16,7 +16,7 @@ from tests.conftest import SAMPLE
 
 PRODUCTS = {
     "01_scan": ["volume.nrrd", "series.json", "slices.png"],
-    "02_segmentation": ["mask.seg.nrrd", "surface.stl", "surface.png"],
+    "02_segmentation": ["mask.seg.nrrd", "mask.dcm", "surface.stl", "editing.png", "surface.png"],
     "03_design": ["part.3mf", "part.stl", "part.png"],
     "04_slicing": ["part.gcode", "gcode.json", "toolpath.png"],
     "05_printing": ["job.json"],
@@ -32,6 +32,7 @@ def test_the_demo_ends_accepted_and_names_the_record(demo: dict[str, Any]) -> No
     assert Path(demo["record"]).read_bytes().startswith(b"%PDF")
     assert [row["stage"] for row in demo["stages"]] == list(STAGES)
     assert all(row["verdict"] in ("pass", "action") for row in demo["stages"])
+    assert {row["why"] for row in demo["stages"]} == {"first run"}
 
 
 def test_each_stage_leaves_its_products_and_a_true_record_of_them(demo: dict[str, Any]) -> None:
@@ -205,7 +206,14 @@ def test_a_case_that_was_not_sealed_is_sealed_by_the_next_run(finished: Path, la
     assert lab.labkit("verify", finished).exit_code == 0
 
 
-@pytest.mark.parametrize("name", ["02_segmentation/parameters.yaml", "02_segmentation/result.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "02_segmentation/parameters.yaml",
+        "02_segmentation/result.json",
+        "03_design/parameters.yaml",
+    ],
+)
 def test_a_damaged_record_is_altered_evidence(finished: Path, lab: Lab, name: str) -> None:
     (finished / name).write_text("{[")
     for command in ("run", "status"):

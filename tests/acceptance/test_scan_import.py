@@ -29,10 +29,14 @@ def test_a_made_up_image_is_refused_unless_asked_for_and_then_told_by_every_reco
     assert refused.exit_code == 2
     assert "1 image missing" in refused.errors
     assert not (case / "01_scan").exists()
+    told = lab.labkit("status", case).output
+    assert "01_scan failed: " in told and "1 image missing" in told
+    assert "DOE" not in told
     words = ("-p", "scan.interpolate_missing=true", "-p", "segmentation.threshold_hu=625")
     done = lab.labkit("run", case, "01", "02", "--source", with_a_gap, *words)
     assert done.exit_code == 0, done.errors
     assert "caveat for all that follows: slice " in done.errors
+    assert "01_scan failed" not in lab.labkit("status", case).output
     scan, segmentation = (read_result(case / name) for name in ("01_scan", "02_segmentation"))
     assert scan.caveats
     assert segmentation.caveats == scan.caveats

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import requests
-from playwright.sync_api import Page
+from playwright.sync_api import ConsoleMessage, Locator, Page
 
 from labkit import processes
 from labkit.lab import lab_command
@@ -81,3 +81,21 @@ def run_all(server: Server, page: Page) -> None:
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+@contextmanager
+def planes_without_faults(server: Server, page: Page, title: str) -> Iterator[Locator]:
+    """The live planes of this title; a fault that they report while used fails the test."""
+    faults: list[str] = []
+
+    def noted(said: ConsoleMessage) -> None:
+        if said.type in {"error", "warning"} and "labkit" in f"{said.text} {said.location}":
+            faults.append(said.text)
+
+    page.on("console", noted)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    run_all(server, page)
+    planes = page.get_by_role("group", name=f"{title}: planes to move")
+    planes.get_by_role("img").nth(2).wait_for()
+    yield planes
+    assert faults == []

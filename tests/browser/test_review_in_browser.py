@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import Locator, Page
 
-from tests.browser.lab import Server, run_all, running_lab
+from tests.browser.lab import Server, planes_without_faults, running_lab
 
 # A bone with a soft end, in a scan that lies awkwardly: i runs to the feet, j to the front,
 # k to the right.
@@ -51,21 +51,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def desk(server: Server, page: Page) -> Iterator[Locator]:
-    """The planes with the mask over them; no fault may be reported while they are used."""
-    faults: list[str] = []
-
-    def noted(said: ConsoleMessage) -> None:
-        if said.type in {"error", "warning"} and "labkit" in f"{said.text} {said.location}":
-            faults.append(said.text)
-
-    page.on("console", noted)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    run_all(server, page)
-    planes = page.get_by_role("group", name="Bone: planes to move")
-    planes.get_by_role("img").nth(2).wait_for()
-    wait_for_tint(planes, "axial", 20 * 20)
-    yield planes
-    assert faults == []
+    """The planes with the mask over them."""
+    with planes_without_faults(server, page, "Bone") as planes:
+        wait_for_tint(planes, "axial", 20 * 20)
+        yield planes
 
 
 def tint(planes: Locator, name: str) -> Locator:

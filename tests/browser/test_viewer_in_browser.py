@@ -6,9 +6,9 @@ from typing import Any
 import nbformat
 import pytest
 import requests
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import Locator, Page
 
-from tests.browser.lab import TOKEN, Server, run_all, running_lab
+from tests.browser.lab import TOKEN, Server, planes_without_faults, running_lab
 
 # A ball with a bright mark at the patient's left, front and top, in a scan that lies
 # awkwardly: i runs to the feet, j to the front, k to the right.
@@ -50,20 +50,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def viewer(server: Server, page: Page) -> Iterator[Locator]:
-    """The live planes, all voxels there; no fault may be reported while they are used."""
-    faults: list[str] = []
-
-    def noted(said: ConsoleMessage) -> None:
-        if said.type in {"error", "warning"} and "labkit" in f"{said.text} {said.location}":
-            faults.append(said.text)
-
-    page.on("console", noted)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    run_all(server, page)
-    planes = page.get_by_role("group", name="Ball: planes to move")
-    planes.get_by_role("img").nth(2).wait_for()
-    yield planes
-    assert faults == []
+    """The live planes, all voxels there."""
+    with planes_without_faults(server, page, "Ball") as planes:
+        yield planes
 
 
 def plane(viewer: Locator, name: str) -> Locator:

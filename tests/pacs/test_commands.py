@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,25 @@ def test_send_find_fetch(
     assert (code, json.loads(out)["instances"]) == (0, 5)
     assert "fetched 5 of 5" in err
     assert study.patient_name not in out + err
+
+
+def test_the_examples_of_the_documentation_find_the_sample(
+    pacs: Orthanc, typed: Any, tmp_path: Path
+) -> None:
+    text = (PROJECT / "docs" / "pacs.md").read_text()
+    (find,) = re.findall("^labkit (pacs find hospital [A-Z].*)$", text, re.MULTILINE)
+    (fetch,) = re.findall("^labkit (pacs fetch hospital [A-Z].*) --to .*$", text, re.MULTILINE)
+    (source,) = re.findall("^labkit run .* --source '(pacs:hospital.*)'$", text, re.MULTILINE)
+    assert typed("pacs", "send", "web", SAMPLE)[0] == 0
+    code, out, _ = typed(*find.replace("hospital", "web").split(), "--json")
+    rows = json.loads(out)["series"]
+    assert code == 0 and {row["modality"] for row in rows} == {"CT"}
+    images = len(list(SAMPLE.iterdir()))
+    assert sum(row["instances"] for row in rows) == images
+    assert typed(*fetch.replace("hospital", "web").split(), "--to", tmp_path / "got")[0] == 0
+    assert len(list((tmp_path / "got").iterdir())) == images
+    with fetched(source.replace("hospital", "web")) as folder:
+        assert len(list(folder.iterdir())) == images
 
 
 def test_a_lab_without_a_pacs_learns_where_one_is_entered(typed: Any, lab_home: Path) -> None:

@@ -85,6 +85,7 @@ def test_entries_that_are_none(lab: Path, text: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as refused:
         registered_pacs()
     assert "word@" not in str(refused.value)
+    assert refused.value.__context__ is None  # a parser's own words quote the file
 
 
 def test_a_query_goes_to_its_levels() -> None:

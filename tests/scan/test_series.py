@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
@@ -12,7 +13,7 @@ from labkit.errors import ScanError
 from labkit.scan import choose, discover, read_volume
 from labkit.scan.facts import BODY_PARTS
 from tests.conftest import SAMPLE
-from tests.scan.made import IMAGES, STEP, ct_images, only, truth_hu, write
+from tests.scan.made import IMAGES, STEP, ct_images, only, set_pixels, truth_hu, write
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,50 @@ def test_a_tag_tells_two_stacks_in_one_place_apart(
     assert all(words in series.part for series in found)
     for series in found:
         assert (read_volume(choose(found, series.key)).voxels == truth_hu()).all()
+
+
+@pytest.mark.parametrize(
+    ("tag", "one", "other"),
+    [
+        ("StudyInstanceUID", "1.2.3", "1.2.4"),
+        ("FrameOfReferenceUID", "1.2.3", "1.2.4"),
+        ("SeriesNumber", 1, 2),
+        ("SeriesNumber", 1, None),
+        ("Modality", "CT", "OT"),
+    ],
+)
+def test_without_series_uid_other_tags_tell_series_apart_and_a_note_says_so(
+    tmp_path: Path, tag: str, one: Any, other: Any
+) -> None:
+    images = ct_images(**{tag: one}) + _second(**{tag: other})
+    for image in images:
+        image.SeriesInstanceUID = ""
+    found = discover(write(images, tmp_path / "ct"))
+    first, second = found.series
+    assert first.key != second.key and not first.part and not second.part
+    assert [len(series.images) for series in found.series] == [IMAGES, IMAGES]
+    assert (read_volume(choose(found.series)).voxels == truth_hu()).all()
+    assert found.notes[-1].startswith(f"{2 * IMAGES} images without Series Instance UID")
+    assert "DOE" not in str(found.notes) and "4711" not in str(found.notes)
+
+
+def test_without_series_uid_images_of_another_size_do_not_spoil_the_stack(tmp_path: Path) -> None:
+    scout = _second()[:1]
+    set_pixels(scout[0], np.zeros((9, 3), np.uint16))
+    images = ct_images() + scout
+    for image in images:
+        image.SeriesInstanceUID = ""
+    found = discover(write(images, tmp_path / "ct")).series
+    assert [series.refusal for series in found] == [None, "only 1 image"]
+    assert (read_volume(choose(found)).voxels == truth_hu()).all()
+
+
+def test_without_series_uid_every_second_sign_is_refused_as_ever(tmp_path: Path) -> None:
+    images = ct_images(SeriesInstanceUID="")
+    for image in images[::2]:
+        _turned(image)
+    with pytest.raises(ScanError, match="different orientation"):
+        choose(discover(write(images, tmp_path / "ct")).series)
 
 
 def test_planes_are_told_apart(tmp_path: Path) -> None:

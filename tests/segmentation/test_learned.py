@@ -135,9 +135,9 @@ def _bundle(folder: Path) -> Path:
 
 
 def test_a_monai_bundle_names_what_it_finds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lab_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = _bundle(tmp_path / "bundle")
+    bundle = _bundle(lab_home / "models" / "bones")
     place = tmp_path / "python/monai"
     place.mkdir(parents=True)
     (place / "__init__.py").touch()
@@ -145,14 +145,22 @@ def test_a_monai_bundle_names_what_it_finds(
     monkeypatch.syspath_prepend(place.parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place.parent)]))
     volume = scan(OBLIQUE)
-    found = learned_segmentation(volume, f"monai:{bundle}", structures=["femur"])
+    found = learned_segmentation(volume, "monai:bones", structures=["femur"])
     assert (found.mask("femur") == (volume.voxels > 200)).all()
     assert found.segments[3].algorithm_name == "MONAI Bones"
+    (bundle / "configs/metadata.json").write_text('{"name": "Bones"}')
+    with pytest.raises(ToolError, match="does not say what the values of the mask mean"):
+        learned_segmentation(volume, "monai:bones")
     (bundle / "models/model.pt").unlink()
     with pytest.raises(ToolMissingError, match=r"models/\*\.pt"):
-        learned_segmentation(volume, f"monai:{bundle}")
+        learned_segmentation(volume, "monai:bones")
 
 
-def test_without_monai_it_says_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize("python", ["", "/no/such/python"])
+def test_without_monai_it_says_what_to_install(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch, python: str
+) -> None:
+    _bundle(lab_home / "models" / "bones")
+    monkeypatch.setenv("LABKIT_MONAI_PYTHON", python)
     with pytest.raises(ToolMissingError, match="no package monai"):
-        learned_segmentation(scan(), f"monai:{_bundle(tmp_path / 'bundle')}")
+        learned_segmentation(scan(), "monai:bones")

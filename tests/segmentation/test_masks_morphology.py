@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from labkit.segmentation.morphology import closed, dilated, opened
-from labkit.segmentation.pieces import Mask
+from labkit.segmentation.pieces import Inside
 from labkit.volume import Array
 
 SPACING = np.array([0.5, 0.7, 1.25])  # along i, j, k
@@ -15,7 +15,7 @@ SHAPE = (14, 18, 22)
 
 
 @st.composite
-def masks(draw: st.DrawFn, margin: int = 0) -> Mask:
+def masks(draw: st.DrawFn, margin: int = 0) -> Inside:
     """Blobs of any size, with holes, bridges and specks."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     smooth = ndimage.gaussian_filter(random.normal(size=SHAPE), draw(st.sampled_from([0.6, 1.5])))
@@ -29,7 +29,7 @@ radii_mm = st.sampled_from([0.3, 0.5, 0.7, 1.0, 1.25, 1.4, 2.0, 3.0])
 @settings(max_examples=40, deadline=None)
 @given(masks(), radii_mm)
 def test_opening_lies_within_the_mask_and_the_mask_within_closing(
-    mask: Mask, radius_mm: float
+    mask: Inside, radius_mm: float
 ) -> None:
     for operator in (opened, closed):
         once = operator(mask, SPACING, radius_mm)
@@ -41,7 +41,7 @@ def test_opening_lies_within_the_mask_and_the_mask_within_closing(
 @settings(max_examples=25, deadline=None)
 @given(masks(margin=9), radii_mm, st.tuples(*[st.integers(-2, 2)] * 3))
 def test_a_moved_mask_gives_the_moved_result(
-    mask: Mask, radius_mm: float, by: tuple[int, int, int]
+    mask: Inside, radius_mm: float, by: tuple[int, int, int]
 ) -> None:
     for operator in (opened, closed):
         moved = operator(np.roll(mask, by, (0, 1, 2)), SPACING, radius_mm)
@@ -50,8 +50,8 @@ def test_a_moved_mask_gives_the_moved_result(
 
 @settings(max_examples=25, deadline=None)
 @given(masks(), radii_mm)
-def test_they_are_a_distance_map_cut_at_the_radius(mask: Mask, radius_mm: float) -> None:
-    def nearer_than(to: Mask) -> Mask:
+def test_they_are_a_distance_map_cut_at_the_radius(mask: Inside, radius_mm: float) -> None:
+    def nearer_than(to: Inside) -> Inside:
         if not to.any():
             return to
         distance = ndimage.distance_transform_edt(~to, sampling=SPACING[::-1])
@@ -61,7 +61,7 @@ def test_they_are_a_distance_map_cut_at_the_radius(mask: Mask, radius_mm: float)
     assert (opened(mask, SPACING, radius_mm) == nearer_than(~nearer_than(~mask))).all()
 
 
-def _dumbbell(spacing_mm: Array) -> tuple[Mask, Array, Mask]:
+def _dumbbell(spacing_mm: Array) -> tuple[Inside, Array, Inside]:
     """Two balls of radius 6 mm joined by a rod of radius 1.5 mm, and where the rod is bare."""
     count = np.round(np.array([40, 16, 16]) / spacing_mm).astype(int)
     x, y, z = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labkit.parameters import Segmentation
-from labkit.segmentation import Review, mask_sha256, segment
+from labkit.segmentation import LabelMap, Review, Segment, mask_sha256, segment
 from labkit.volume import Volume
 
 PARAMETERS = Segmentation(threshold_hu=300)
@@ -52,6 +52,33 @@ def test_only_what_was_accepted_counts() -> None:
     words, level = review.finding(corrected)
     assert level == "pass"
     assert words == f"1 strokes, {np.count_nonzero(corrected != plain)} voxels changed"
+
+
+def test_what_was_set_and_not_accepted_is_worth_a_look() -> None:
+    review = opened()
+    mask = review.mask(PARAMETERS)
+    review.consider({"threshold_hu": 350, "threshold_from": "set"})
+    assert review.finding(mask) == ("0 strokes; set but not accepted: threshold_hu = 350", "action")
+    moved = PARAMETERS.model_copy(update={"threshold_hu": 350})
+    assert review.finding(review.mask(moved)) == ("none", "pass")  # accepted in another way
+    review.consider({"threshold_hu": 360})
+    review.accept()
+    assert review.finding(review.mask(moved))[1] == "pass"
+
+
+def test_a_given_mask_is_corrected_as_one_that_a_threshold_made() -> None:
+    volume = scan()
+    labels = np.zeros(volume.voxels.shape, np.uint8)
+    labels[10:20, 10:20, 10:20], labels[10:20, 10:20, 20:26] = 3, 5
+    given = LabelMap.on(volume, labels, {3: Segment("shaft"), 5: Segment("head")})
+    review = Review(volume, PARAMETERS, None, given, clock_s=Clock())
+    add(review, 27, 15, 15)
+    review.accept()
+    found = review.structures(PARAMETERS)
+    assert found.label_map.labels[15, 15, 27] == 5
+    assert np.array_equal(found.mask, review.draft)
+    assert review.finding(found.mask)[1] == "pass"
+    assert review.preview().volume > 0
 
 
 def test_an_undone_stroke_leaves_nothing() -> None:

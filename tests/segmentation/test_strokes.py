@@ -120,3 +120,5 @@ def test_another_file_is_refused_in_words(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(SegmentationError, match="strokes that cannot be read"):
         read_corrections(tmp_path / "a.json")
+    with pytest.raises(SegmentationError, match="Is a directory"):
+        read_corrections(tmp_path)

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import trimesh
 
 from labkit.parameters import Segmentation
 from labkit.segmentation import extract_surface, segment
-from labkit.surface import signed_distances
+from labkit.segmentation.editing import two_sided_mm
+from labkit.segmentation.isosurface import isosurface
+from labkit.segmentation.smoothing import smoothing_shift
+from labkit.surface import mesh_of, signed_distances, solid
 from labkit.volume import Array, Volume
 from tests.segmentation.surfaces import (
     HALF,
@@ -39,8 +43,8 @@ def test_a_noisy_ball_is_true_to_a_few_hundredths_of_a_millimetre() -> None:
 def test_smoothing_takes_noise_out_and_keeps_its_bound(bound_mm: float, left: float) -> None:
     volume = ball_scan(noise_hu=40)
     mask, full = segment(volume, HALF), _with(HALF, decimation_bound_mm=0.0)
-    raw = extract_surface(volume, mask, full, smoothing_bound_mm=0.0)
-    smooth = extract_surface(volume, mask, full, smoothing_bound_mm=bound_mm)
+    raw = extract_surface(volume, mask, _with(full, smoothing_bound_mm=0.0))
+    smooth = extract_surface(volume, mask, _with(full, smoothing_bound_mm=bound_mm))
     raw_mm, smooth_mm = (
         np.linalg.norm(found.mesh.vertices - middle_lps_mm(volume), axis=1) - 12
         for found in (raw, smooth)
@@ -59,9 +63,47 @@ def test_smoothing_does_not_wear_off_the_tips_of_rough_bone() -> None:
     volume = scan_of(edge(6 - np.sqrt(x**2 + y**2 + z**2)) * (grain > 0))
     mask, full = segment(volume, HALF), _with(HALF, decimation_bound_mm=0.0)
     raw, smooth = (
-        extract_surface(volume, mask, full, smoothing_bound_mm=bound).mesh for bound in (0.0, 0.05)
+        extract_surface(volume, mask, _with(full, smoothing_bound_mm=bound)).mesh
+        for bound in (0.0, 0.05)
     )
     assert np.abs(signed_distances(raw.vertices, smooth)).max() <= 0.05 + 1e-6
+
+
+def test_what_smoothing_reports_is_the_distance_between_the_surfaces() -> None:
+    volume = ball_scan(noise_hu=40)
+    start = isosurface(volume, segment(volume, HALF), HALF.threshold_hu)
+    shift_mm, off_mm = smoothing_shift(start.points_lps_mm, start.triangles, 0.05)
+    before = trimesh.Trimesh(start.points_lps_mm, start.triangles, process=False)
+    true_mm = signed_distances(start.points_lps_mm + shift_mm, before)
+    assert (np.abs(off_mm) >= np.abs(true_mm) - 1e-5).all()
+    assert np.mean(np.abs(off_mm - true_mm) < 1e-5) > 0.99
+
+
+def test_points_that_were_not_moved_count_in_the_distance_both_ways() -> None:
+    volume = ball_scan(noise_hu=20)
+    full = extract_surface(volume, segment(volume, HALF), _with(HALF, decimation_bound_mm=0.0)).mesh
+    light = mesh_of(solid(full.vertices, full.faces, "a ball").simplify(0.02))
+    places, signed_mm = two_sided_mm(full, light)
+    here = len(full.vertices)
+    assert signed_mm[:here] == pytest.approx(-signed_distances(full.vertices, light), abs=1e-5)
+    assert signed_mm[here:] == pytest.approx(signed_distances(places[here:], full), abs=1e-5)
+    assert 0.1 < np.mean(signed_mm[:here] == 0) < 0.99
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_the_mask_sets_is_measured_from_where_the_grey_values_end(sign: int) -> None:
+    """A mask that stops 4 mm inside the ball's surface, or reaches as far beyond it."""
+    volume = ball_scan()
+    radius = np.linalg.norm(np.stack(grid_mm((48, 48, 30))), axis=0)
+    mask = (radius < 12 + 4 * sign).astype(np.uint8)
+    surface = extract_surface(volume, mask, _with(HALF, decimation_bound_mm=0.0))
+    gate = surface.steps[0]
+    assert gate.name == "gate"
+    assert np.sign(gate.distances.mean_mm) == sign
+    assert gate.distances.median_mm == pytest.approx(4, abs=0.6)
+    assert gate.volume_change_mm3 == pytest.approx(
+        4 / 3 * np.pi * ((12 + 4 * sign) ** 3 - 12**3), rel=0.05
+    )
 
 
 def test_smoothing_leaves_a_thin_plate_as_thick_as_it_is() -> None:
@@ -69,7 +111,8 @@ def test_smoothing_leaves_a_thin_plate_as_thick_as_it_is() -> None:
     volume = scan_of(wall(x, 30) * wall(y, 20) * wall(z, 2.0), noise_hu=20)
     mask = segment(volume, HALF)
     raw, smooth = (
-        extract_surface(volume, mask, HALF, smoothing_bound_mm=bound) for bound in (0.0, 0.05)
+        extract_surface(volume, mask, _with(HALF, smoothing_bound_mm=bound))
+        for bound in (0.0, 0.05)
     )
     assert smooth.mesh.volume == pytest.approx(raw.mesh.volume, rel=0.01)
 
@@ -91,7 +134,8 @@ def test_the_local_half_height_comes_nearer_to_the_thickness_of_walls(
     low = Segmentation(threshold_hu=200, fill_holes_mm3=0.0, decimation_bound_mm=0.0)
     error_mm = []
     for bound_mm in (0.0, 0.5):
-        found = extract_surface(volume, segment(volume, low), low, half_height_bound_mm=bound_mm)
+        own = _with(low, half_height_bound_mm=bound_mm)
+        found = extract_surface(volume, segment(volume, low), own)
         radius = np.linalg.norm(found.mesh.vertices - middle, axis=1)
         thickness = radius[radius > 10].mean() - radius[radius < 10].mean()
         error_mm.append(abs(thickness - thickness_mm))
@@ -125,8 +169,8 @@ def test_what_the_end_of_the_scan_cuts_off_is_flat() -> None:
     x, y, z = grid_mm((40, 40, 24))
     share = edge(12 - np.sqrt((x + 14) ** 2 + y**2 + z**2))
     volume = scan_of(share, noise_hu=20)
-    parameters = _with(HALF, decimation_bound_mm=0.0)
-    surface = extract_surface(volume, segment(volume, HALF), parameters, smoothing_bound_mm=0.0)
+    parameters = _with(HALF, decimation_bound_mm=0.0, smoothing_bound_mm=0.0)
+    surface = extract_surface(volume, segment(volume, HALF), parameters)
     i = volume.to_ijk(surface.mesh.vertices)[:, 0]
     end = np.isclose(i, -0.5, atol=1e-3)
     assert end.sum() > 100

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from scipy import ndimage
 
 from labkit.errors import ScanError, SegmentationError
@@ -58,14 +59,14 @@ def _random_scan(seed: int) -> Volume:
 @pytest.mark.parametrize("seed", range(PHANTOMS))
 def test_a_random_phantom_gives_a_printable_surface_or_a_reason(seed: int, tmp_path: Path) -> None:
     volume = _random_scan(seed)
-    parameters = Segmentation(threshold_hu=300, components=1 + seed % 3, fill_holes_mm3=20.0)
+    parameters = Segmentation(
+        threshold_hu=300,
+        components=1 + seed % 3,
+        fill_holes_mm3=20.0,
+        half_height_bound_mm=0.3 * (seed % 2),
+    )
     try:
-        surface = extract_surface(
-            volume,
-            segment(volume, parameters),
-            parameters,
-            half_height_bound_mm=0.3 * (seed % 2),
-        )
+        surface = extract_surface(volume, segment(volume, parameters), parameters)
     except SegmentationError as stopped:
         assert "nothing larger" in stopped.found or "of the scan lies above" in stopped.found
         return
@@ -136,6 +137,20 @@ def test_all_pairs_that_cross_are_found_whatever_their_sizes() -> None:
     crossing = every_pair[_cross(points, triangles, every_pair)]
     assert self_intersections(points, triangles).tolist() == crossing.tolist()
     assert len(crossing) > 100
+
+
+@pytest.mark.parametrize("noise_mm", [0.1, 1.5, 4.0])
+def test_no_crossing_is_missed_among_triangles_that_share_a_corner(noise_mm: float) -> None:
+    """A ball whose points are thrown about: from none to nearly all of its fans fold."""
+    ball = trimesh.creation.icosphere(2, 10.0)
+    points = ball.vertices + np.random.default_rng(4).normal(0, noise_mm, ball.vertices.shape)
+    triangles = np.asarray(ball.faces)
+    pairs = np.stack(np.triu_indices(len(triangles), 1), axis=1)
+    shared = (triangles[pairs[:, 0], :, None] == triangles[pairs[:, 1], None]).sum(axis=(1, 2))
+    pairs = pairs[shared < 2]
+    crossing = pairs[_cross(points, triangles, pairs)]
+    assert self_intersections(points, triangles).tolist() == crossing.tolist()
+    assert bool(len(crossing)) == (noise_mm > 1)
 
 
 def test_a_surface_that_passes_through_itself_stops_the_stage_and_says_where(

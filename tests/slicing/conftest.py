@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from labkit.slicing import profiles
+from labkit import equipment
 from labkit.slicing.slicer import Sliced, slice_part
 
 Box = tuple[float, float, float]
@@ -32,13 +32,13 @@ def _lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def printer() -> profiles.PrinterProfile:
-    return profiles.printer("practice")
+def printer() -> equipment.PrinterProfile:
+    return equipment.printer("practice")
 
 
 @pytest.fixture
-def pla() -> profiles.MaterialProfile:
-    return profiles.material("PLA")
+def pla() -> equipment.MaterialProfile:
+    return equipment.material("PLA")
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +64,8 @@ def sliced_box(box_stl: Path, tmp_path_factory: pytest.TempPathFactory) -> Slice
         sliced = slice_part(
             box_stl,
             gcode,
-            printer=profiles.printer("practice"),
-            material=profiles.material("PLA"),
+            printer=equipment.printer("practice"),
+            material=equipment.material("PLA"),
             layer_height_mm=0.2,
             infill_percent=10,
             supports=False,

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit import equipment
+from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import SlicingError
-from labkit.slicing import profiles
 from labkit.slicing.commands import ALLOWED, FORBIDDEN, WATCHED
 from labkit.slicing.gate import MOST_OF_A_RULE, Finding, check_gcode
-from labkit.slicing.profiles import MaterialProfile, PrinterProfile
 
 from .conftest import SlicedPart
 
@@ -192,7 +192,7 @@ def test_findings_of_a_rule_are_bounded(gate: Gate, lines: list[str]) -> None:
 def test_another_material_is_another_window(
     sliced_box: SlicedPart, printer: PrinterProfile
 ) -> None:
-    findings = check_gcode(sliced_box.gcode, printer, profiles.material("PETG"))
+    findings = check_gcode(sliced_box.gcode, printer, equipment.material("PETG"))
     assert "cold" in {finding.rule for finding in findings if finding.severity == "block"}
 
 
@@ -223,7 +223,7 @@ def test_any_bytes_are_judged(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "judged.gcode"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    findings = check_gcode(path, profiles.printer("practice"), profiles.material("PLA"))
+    findings = check_gcode(path, equipment.printer("practice"), equipment.material("PLA"))
     assert _blocks(findings)
 
 

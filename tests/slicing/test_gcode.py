@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import SlicingError
 from labkit.slicing import gcode
 from labkit.slicing.gcode import GCode, printed_extent_mm, read_gcode
-from labkit.slicing.profiles import MaterialProfile, PrinterProfile
 from labkit.slicing.slicer import slice_part
 from labkit.slicing.steps import Fault, Move, steps
 

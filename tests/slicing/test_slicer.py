@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import trimesh
 
+from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import LabkitError, SlicingError, StorageError, ToolError, ToolMissingError
 from labkit.slicing import slicer
 from labkit.slicing.gcode import printed_extent_mm
-from labkit.slicing.profiles import MaterialProfile, PrinterProfile
 from labkit.slicing.settings import settings, sha256_of_settings
 from labkit.slicing.slicer import Sliced, find_slicer, slice_part
 

@@ -7,7 +7,14 @@ from pydantic import BaseModel, Field
 from labkit import views
 from labkit.case import Caveat
 from labkit.errors import ParameterError
-from labkit.parameters import MODELS, Segmentation, choices, validated
+from labkit.parameters import (
+    FAMILIES,
+    MODELS,
+    AnatomicalModel,
+    Segmentation,
+    choices,
+    validated,
+)
 from labkit.views import Words
 
 
@@ -92,6 +99,29 @@ def test_a_change_after_it_asks_again() -> None:
     button.click()
     assert [values["components"] for values in stage.accepted] == [1, 3]
     assert "Accepted" in answer.value
+
+
+def test_another_family_of_parts_brings_its_own_fields_and_keeps_the_common_ones() -> None:
+    class Designing(Stage):
+        def accept(self, values: dict[str, Any]) -> str:
+            self.accepted.append(validated("03_design", values).model_dump())
+            return "Accepted."
+
+    stage = Designing(headless=False, parameters=AnatomicalModel(case_dir="cases/one"))
+    box = views.panel(stage)
+    assert isinstance(box, ipywidgets.VBox)
+
+    def inputs() -> dict[str, Any]:
+        lines = [line for line in box.children if isinstance(line, ipywidgets.VBox)]
+        return {line.children[0].description.split(" ")[0]: line.children[0] for line in lines}
+
+    inputs()["material"].value = "PETG"
+    inputs()["device"].value = "dosage form"
+    assert set(inputs()) == set(FAMILIES["dosage form"].model_fields) - {"case_dir"}
+    assert inputs()["material"].value == "PETG"
+    box.children[-2].click()
+    expected = FAMILIES["dosage form"](case_dir="cases/one", material="PETG")
+    assert stage.accepted == [expected.model_dump()]
 
 
 def test_what_the_stage_refuses_is_shown_as_text() -> None:

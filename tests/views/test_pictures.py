@@ -188,6 +188,43 @@ def test_distances_are_coloured_by_their_sign(any_machine: bool) -> None:
         views.surface(ball, distances_mm=np.zeros(2))
 
 
+def test_the_parts_of_a_surface_have_their_colours_and_names(any_machine: bool) -> None:
+    right, left = (trimesh.creation.icosphere(subdivisions=3, radius=8) for _ in range(2))
+    right.apply_translation((-12, 0, 0))
+    left.apply_translation((12, 0, 0))
+    whole = trimesh.Trimesh(
+        *trimesh.util.append_faces([right.vertices, left.vertices], [right.faces, left.faces])
+    )
+    parts = {"radius": (right, (1.0, 0.0, 0.0)), "ulna": (left, (0.0, 0.0, 1.0))}
+    picture = views.surface(whole, parts=parts)
+    assert "radius, ulna" in picture.alt
+    front = pixels(picture).astype(int)[90:520, :580]
+    red_minus_blue = front[..., 0] - front[..., 2]
+    columns = np.arange(front.shape[1])
+    red, blue = red_minus_blue > 100, red_minus_blue < -100
+    assert min(red.mean(), blue.mean()) > 0.05
+    # the patient's right, smaller x, is on the left of the picture
+    assert columns[red.any(axis=0)].max() < columns[blue.any(axis=0)].min() + 10
+
+
+def test_a_name_that_looks_like_a_formula_is_written_as_it_is() -> None:
+    ball = trimesh.creation.icosphere(subdivisions=1, radius=10)
+    picture = views.surface(
+        ball, parts={"a$x^$": (ball, (1.0, 0.0, 0.0))}, marks={r"$\frac$": np.zeros(3)}
+    )
+    assert "a$x^$" in picture.alt
+    assert picture.png.startswith(b"\x89PNG")
+
+
+def test_each_label_of_a_mask_has_its_own_outline() -> None:
+    volume = phantom(np.eye(3), (1.0, 1.0, 1.0))
+    one = (volume.voxels > 0).astype(np.uint8)
+    halves = one.copy()
+    halves[:, :, halves.shape[2] // 2 :] *= 2
+    both = [_share_of(views.slices(volume, mask=mask), (86, 180, 233)) for mask in (one, halves)]
+    assert both[1] > 1.15 * both[0]
+
+
 def test_a_tool_path_shows_size_layers_and_bed() -> None:
     turn = np.linspace(0, 2 * np.pi, 200)
     points = np.concatenate(

@@ -202,3 +202,13 @@ def test_headless_it_is_the_picture_alone() -> None:
     stage = Stage(headless=True)
     shown = views.review(stage, Review(scan(np.eye(3)), stage.parameters))
     assert type(shown) is views.Picture
+
+
+def test_a_line_that_was_moved_and_not_accepted_is_found(desk: Desk) -> None:
+    mask = desk.session.mask(desk.session.decided(Segmentation()))
+    desk.planes.threshold_hu = 350.0
+    words, level = desk.session.finding(mask)
+    assert level == "action"
+    assert "threshold_hu = 350" in words
+    desk.planes.threshold_hu = 300.0  # back where it was
+    assert desk.session.finding(mask) == ("none", "pass")

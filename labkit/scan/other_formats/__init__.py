@@ -25,11 +25,11 @@ from labkit.scan.image import Image
 from labkit.scan.other_formats.metaimage import metaimage_header
 from labkit.scan.other_formats.nifti import nifti_header
 from labkit.scan.other_formats.nrrd import nrrd_header
-from labkit.scan.other_formats.stored import StoredVolume, UnfitError, spacing_of
+from labkit.scan.other_formats.stored import StoredVolume, UnfitError
 from labkit.scan.other_formats.values import grey_plane, grey_voxels, judge
 from labkit.scan.parts import MINIMUM_IMAGES
 from labkit.scan.sources import File
-from labkit.volume import Unit, Volume
+from labkit.volume import Unit, Volume, spacing_of
 
 _FORMATS = {
     ".nii": ("NIfTI", nifti_header),
@@ -133,16 +133,17 @@ def other_image(other: OtherVolume, k: int) -> npt.NDArray[np.int16]:
     ScanError
         The file changed since it was judged.
     """
-    if other.stored is None:
-        raise ValueError(f"a volume that is refused: {other.refusal}")
-    with _as_it_was(other):
-        return grey_plane(other.stored, k)
+    with _as_it_was(other) as stored:
+        return grey_plane(stored, k)
 
 
 @contextmanager
-def _as_it_was(other: OtherVolume) -> Iterator[None]:
+def _as_it_was(other: OtherVolume) -> Iterator[StoredVolume]:
+    """The stored volume of a usable one; its file must still be as it was judged."""
+    if other.stored is None:
+        raise ValueError(f"a volume that is refused: {other.refusal}")
     try:
-        yield
+        yield other.stored
     except (UnfitError, StopIteration) as reason:
         raise ScanError(
             f"{other.format}: {reason}",
@@ -162,11 +163,9 @@ def read_other(other: OtherVolume, progress: Callable[[int, int], None] | None =
     ScanError
         The file changed since it was judged.
     """
-    if other.stored is None:
-        raise ValueError(f"a volume that is refused: {other.refusal}")
-    with _as_it_was(other):
-        voxels = grey_voxels(other.stored, other.left_handed, progress)
-    matrix = other.stored.ijk_to_lps
+    with _as_it_was(other) as stored:
+        voxels = grey_voxels(stored, other.left_handed, progress)
+    matrix = stored.ijk_to_lps
     spacing_mm = spacing_of(matrix)
     direction, origin = matrix[:3, :3] / spacing_mm, matrix[:3, 3]
     if other.left_handed:

@@ -11,7 +11,6 @@ import numpy as np
 
 from labkit.scan.other_formats.stored import (
     MAXIMUM_HEADER_BYTES,
-    Array,
     StoredVolume,
     UnfitError,
     beside,
@@ -19,6 +18,7 @@ from labkit.scan.other_formats.stored import (
     stored_volume,
 )
 from labkit.scan.sources import File
+from labkit.volume import Array, affine, spacing_of
 
 _TYPES = {
     "MET_CHAR": "i1",
@@ -56,9 +56,7 @@ def metaimage_header(file: File, content: bytes) -> StoredVolume:
     shape = shape_of(_numbers(fields, "DimSize"))
     if [len(matrix), len(spacing), len(origin)] != [9, 3, 3]:
         raise UnfitError("no TransformMatrix, ElementSpacing or Offset: its place is unknown")
-    ijk_to_lps = np.eye(4)
-    ijk_to_lps[:3, :3] = np.reshape(matrix, (3, 3)).T * spacing
-    ijk_to_lps[:3, 3] = origin
+    ijk_to_lps = affine(np.reshape(matrix, (3, 3)).T * spacing, origin)
     _require_named_axes(fields.get("AnatomicalOrientation", ""), ijk_to_lps)
     if fields.get("ElementType") not in _TYPES:
         raise UnfitError("values of a type that is no grey value")
@@ -108,7 +106,7 @@ def _require_named_axes(named: str, ijk_to_lps: Array) -> None:
     """
     if not re.fullmatch("[RLAPIS]{3}", named):
         return  # ??? and the like
-    directions = ijk_to_lps[:3, :3] / np.linalg.norm(ijk_to_lps[:3, :3], axis=0).clip(1e-9)
+    directions = ijk_to_lps[:3, :3] / spacing_of(ijk_to_lps).clip(1e-9)
     axes = np.abs(directions).argmax(axis=0)
     if np.abs(directions).max(axis=0).min() < np.cos(np.radians(30)):
         return  # oblique: three letters do not say it

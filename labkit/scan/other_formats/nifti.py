@@ -13,16 +13,14 @@ import numpy as np
 from labkit.scan.other_formats.stored import (
     MAXIMUM_HEADER_BYTES,
     TOLERANCE_VOXELS,
-    Array,
     StoredVolume,
     UnfitError,
     apart,
     shape_of,
-    spacing_of,
     stored_volume,
 )
 from labkit.scan.sources import File
-from labkit.volume import RAS_TO_LPS
+from labkit.volume import NIFTI_TEMPLATES, RAS_TO_LPS, Array, nifti_qform, spacing_of
 
 
 def _layout(size: int, **fields: tuple[str, int]) -> np.dtype[Any]:
@@ -78,8 +76,6 @@ _TYPES = {
 _INTENT_LABEL = 1002
 _UNIT_MM = 2
 _ALIGNED = 2
-_TEMPLATES = (3, 4, 5)
-"""Codes of coordinates that are not the patient's: Talairach, MNI, another template."""
 
 
 def nifti_header(file: File, content: bytes) -> StoredVolume:
@@ -143,9 +139,9 @@ def _place(head: Any, shape: tuple[int, int, int]) -> tuple[Array, list[str]]:
     forms = [
         form(head)
         for form, code in zip((_qform, _sform), codes, strict=True)
-        if code > 0 and code not in _TEMPLATES
+        if code > 0 and code not in NIFTI_TEMPLATES
     ]
-    if not forms and any(code in _TEMPLATES for code in codes):
+    if not forms and any(code in NIFTI_TEMPLATES for code in codes):
         raise UnfitError("placed in a template (Talairach, MNI), not in the patient")
     if not forms:
         raise UnfitError("orientation unknown (qform and sform codes are 0): which side is left?")
@@ -161,23 +157,9 @@ def _sform(head: Any) -> Array:
 
 
 def _qform(head: Any) -> Array:
-    """Method 2 of nifti1.h: a quaternion, an offset, and in pixdim[0] the sign of k."""
     if not (np.asarray(head["pixdim"][1:4]) > 0).all():  # readers disagree: mirrored, or not
         raise UnfitError("a qform with voxels of a negative size: which side is left?")
-    b, c, d = (float(part) for part in head["quaternion"])
-    square = b * b + c * c + d * d
-    if not square <= 1 + 1e-4:
+    bcd = np.asarray(head["quaternion"], float)
+    if not bcd @ bcd <= 1 + 1e-4:
         raise UnfitError("a qform that is no rotation")
-    a = math.sqrt(max(0.0, 1 - square))
-    rotation = np.array(
-        [
-            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
-            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
-            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
-        ]
-    )
-    hand = -1.0 if head["pixdim"][0] < 0 else 1.0
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation * np.asarray(head["pixdim"][1:4], float) * [1.0, 1.0, hand]
-    matrix[:3, 3] = np.asarray(head["offset"], float)
-    return matrix
+    return nifti_qform(bcd, head["pixdim"][:4], head["offset"])

@@ -19,15 +19,8 @@ from labkit.scan.other_formats.stored import (
     stored_volume,
 )
 from labkit.scan.sources import File
+from labkit.volume import NRRD_TO_LPS, affine
 
-_SPACES = {
-    "left-posterior-superior": (1.0, 1.0, 1.0),
-    "lps": (1.0, 1.0, 1.0),
-    "right-anterior-superior": (-1.0, -1.0, 1.0),
-    "ras": (-1.0, -1.0, 1.0),
-    "left-anterior-superior": (1.0, -1.0, 1.0),
-    "las": (1.0, -1.0, 1.0),
-}
 _PACKED: dict[str, Literal["not", "values"]] = {"raw": "not", "gz": "values", "gzip": "values"}
 _TYPES = {
     "i1": "signed char, int8, int8_t",
@@ -50,8 +43,8 @@ def nrrd_header(file: File, content: bytes) -> StoredVolume:
     fields, length = _fields(content)
     if any(name.startswith("Segment0_") for name in fields):
         raise UnfitError("labels of a segmentation, not grey values")
-    space = _SPACES.get(str(fields.get("space", "")).lower())
-    if space is None:
+    to_lps = NRRD_TO_LPS.get(str(fields.get("space", "")).lower())
+    if to_lps is None:
         raise UnfitError("orientation unknown (no space that names left, posterior, superior)")
     if any(unit not in ("mm", "") for unit in fields.get("space units", [])):
         raise UnfitError("lengths in another unit than millimetres")
@@ -64,9 +57,6 @@ def nrrd_header(file: File, content: bytes) -> StoredVolume:
     origin = np.asarray(fields.get("space origin", 0), float)
     if directions.shape != (3, 3) or origin.shape != (3,):
         raise UnfitError("no space directions or no space origin: its place is unknown")
-    ijk_to_lps = np.eye(4)
-    ijk_to_lps[:3, :3] = directions.T
-    ijk_to_lps[:3, 3] = origin
     sizes = [int(size) for size in fields.get("sizes", [])]
     if fields.get("dimension") != len(sizes):
         raise UnfitError("another dimension than it has sizes")
@@ -74,7 +64,7 @@ def nrrd_header(file: File, content: bytes) -> StoredVolume:
     return stored_volume(
         shape=shape_of(sizes),
         dtype=_type(fields),
-        ijk_to_lps=np.diag([*space, 1.0]) @ ijk_to_lps,
+        ijk_to_lps=to_lps @ affine(directions.T, origin),
         values=file if detached is None else beside(file, detached),
         skip=length if detached is None else 0,
         packed=_PACKED[encoding],

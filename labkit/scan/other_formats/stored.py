@@ -8,20 +8,12 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from labkit.scan.sources import File
-
-Array = npt.NDArray[np.float64]
-
-MAXIMUM_VOXELS = 2**29
-"""512 × 512 × 2048: the volume then takes 1 GiB."""
+from labkit.volume import FARTHEST_MM, MAXIMUM_VOXELS, VOXEL_MM, Array, spacing_of
 
 MAXIMUM_HEADER_BYTES = 2**22
 """Headers of some tools carry their whole history."""
-
-SPACING_MM = (1e-3, 50.0)
-"""Voxels beyond these are a wrong unit or a damaged header (labkit's own)."""
 
 TOLERANCE_VOXELS = 0.1
 """How far two ways to say where a corner lies may be apart (labkit's own)."""
@@ -62,10 +54,10 @@ class StoredVolume:
 
 def stored_volume(*, shape: tuple[int, int, int], ijk_to_lps: Array, **told: Any) -> StoredVolume:
     """A `StoredVolume` in a place that can be; raises `UnfitError`."""
-    if not np.isfinite(ijk_to_lps).all() or np.abs(ijk_to_lps).max() > 1e5:
+    if not np.isfinite(ijk_to_lps).all() or np.abs(ijk_to_lps).max() > FARTHEST_MM:
         raise UnfitError("a place in the patient that is not a number")
     spacing = spacing_of(ijk_to_lps)
-    if spacing.min() < SPACING_MM[0] or spacing.max() > SPACING_MM[1]:
+    if spacing.min() < VOXEL_MM[0] or spacing.max() > VOXEL_MM[1]:
         raise UnfitError(f"voxels of {' × '.join(f'{size:.3g}' for size in spacing)} mm")
     left, _, right = np.linalg.svd(ijk_to_lps[:3, :3] / spacing)
     straight = ijk_to_lps.copy()
@@ -75,17 +67,12 @@ def stored_volume(*, shape: tuple[int, int, int], ijk_to_lps: Array, **told: Any
     return StoredVolume(shape=shape, ijk_to_lps=straight, **told)
 
 
-def spacing_of(ijk_to_lps: Array) -> Array:
-    """(3,) float64, mm: distance of voxel centres along i, j, k."""
-    return np.asarray(np.linalg.norm(ijk_to_lps[:3, :3], axis=0))
-
-
 def apart(one: Array, other: Array, shape: tuple[int, int, int]) -> float:
     """How far apart two places put a corner of the volume, in the smallest spacing."""
     corners = np.array([[i, j, k, 1] for k in (0, 1) for j in (0, 1) for i in (0, 1)], float)
     corners[:, :3] *= np.array(shape[::-1]) - 1
     distances = np.linalg.norm(corners @ (one - other).T, axis=1)
-    return float(distances.max() / max(float(spacing_of(one).min()), SPACING_MM[0]))
+    return float(distances.max() / max(float(spacing_of(one).min()), VOXEL_MM[0]))
 
 
 def shape_of(sizes: Iterable[float]) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +21,12 @@ from labkit.segmentation.labels.label_map import (
     Merging,
     Segment,
     choose_segments,
+    name_of_another_tool,
     numbered,
     terminology_of,
 )
-from labkit.segmentation.labels.stored import (
-    MAXIMUM_VOXELS,
-    StoredLabels,
-    cannot_be_placed,
-    unreadable,
-)
-from labkit.volume import Array
+from labkit.segmentation.labels.stored import StoredLabels, cannot_be_placed, unreadable
+from labkit.volume import MAXIMUM_VOXELS, Array, affine
 
 FRACTION = 0.5
 """Share of a fractional segment's maximum from which on a voxel belongs to it (labkit's own)."""
@@ -40,11 +36,7 @@ LABELMAP_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 TOLERANCE = 0.1
 """How far frames may be off an even stack, in slices and in pixels (labkit's own)."""
 
-_ALGORITHMS: dict[str, Algorithm] = {
-    "AUTOMATIC": "AUTOMATIC",
-    "SEMIAUTOMATIC": "SEMIAUTOMATIC",
-    "MANUAL": "MANUAL",
-}
+_ALGORITHMS: dict[str, Algorithm] = {name: name for name in get_args(Algorithm)}
 
 
 def stored_seg(path: Path, names: tuple[str, ...] = ()) -> StoredLabels:
@@ -143,10 +135,8 @@ def _stack(seg: Dataset) -> tuple[list[int], Array, int, list[str]]:
     slices = np.rint(heights / step).astype(int)
     if np.abs(heights / step - slices).max() > TOLERANCE:
         raise cannot_be_placed("its slices are not evenly spaced")
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.column_stack([row * spacings[0, 1], column * spacings[0, 0], normal * step])
-    matrix[:3, 3] = first
-    return slices.tolist(), matrix, int(slices.max()) + 1, findings
+    axes_mm = np.column_stack([row * spacings[0, 1], column * spacings[0, 0], normal * step])
+    return slices.tolist(), affine(axes_mm, first), int(slices.max()) + 1, findings
 
 
 def _step(seg: Dataset, frame: Dataset, heights: Array) -> tuple[float, list[str]]:
@@ -192,7 +182,7 @@ def _segment(item: Dataset) -> Segment:
     color = item.get("RecommendedDisplayCIELabValue")
     rgb = CIELabColor.from_dicom_value(color).to_rgb(clip=True) if color else None
     return Segment(
-        name=str(item.get("SegmentLabel") or f"segment {item.SegmentNumber}"),
+        name=name_of_another_tool(str(item.get("SegmentLabel") or ""), int(item.SegmentNumber)),
         terminology=terminology_of(
             _code(item, "SegmentedPropertyCategoryCodeSequence"),
             _code(item, "SegmentedPropertyTypeCodeSequence"),

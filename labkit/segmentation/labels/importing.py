@@ -1,26 +1,26 @@
 """A mask that another tool made, brought to the scan it was made on."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 
 from labkit.errors import SegmentationError
+from labkit.files import sha256_of
 from labkit.home import pseudonym_uid
 from labkit.segmentation.labels.dicom_seg_stored import stored_seg
-from labkit.segmentation.labels.label_map import LabelMap, Labels
+from labkit.segmentation.labels.label_map import Algorithm, LabelMap, Labels, Segment
 from labkit.segmentation.labels.nifti import image_of, stored_nifti
-from labkit.segmentation.labels.seg_nrrd import stored_nrrd
+from labkit.segmentation.labels.seg_nrrd import stored_nrrd, write_label_map
 from labkit.segmentation.labels.stored import StoredLabels, cannot_be_placed, empty, unreadable
-from labkit.volume import Array, Volume
+from labkit.volume import FARTHEST_MM, VOXEL_MM, Array, Volume, spacing_of
 
-FARTHEST_MM = 1e5
-SPACING_MM = (1e-3, 50.0)
 RIGHT_ANGLES = 1e-3
-"""Beyond these the numbers are a wrong unit, a shear or damage (labkit's own, as for scans)."""
+"""Beyond this the axes are sheared (labkit's own)."""
 
 SAME_VOXEL = 0.05
 """Voxels whose centres are closer than this, in voxels, are the same (labkit's own)."""
@@ -42,6 +42,7 @@ class ImportedMask:
     voxels : of all segments taken, in the file.
     voxels_outside : of these, how many lie outside the scan and are lost.
     findings : what a person should know, a sentence each.
+    sha256 : of the file that the other tool wrote; empty where there was none.
     """
 
     label_map: LabelMap
@@ -49,6 +50,7 @@ class ImportedMask:
     voxels: int
     voxels_outside: int
     findings: tuple[str, ...]
+    sha256: str = ""
 
 
 def import_mask(path: Path, volume: Volume, names: tuple[str, ...] = ()) -> ImportedMask:
@@ -64,7 +66,49 @@ def import_mask(path: Path, volume: Volume, names: tuple[str, ...] = ()) -> Impo
         No such file or no mask in it, segments that overlap, a mask of another frame of
         reference, or one that does not lie in the scan.
     """
-    return bring_to_scan(_stored(path, names), volume)
+    stored = _stored(path, names)
+    found = bring_to_scan(stored, volume)
+    if stored.origin:
+        return _as_first_imported(found, stored)
+    return replace(found, sha256=sha256_of(path))
+
+
+def keep_mask(imported: ImportedMask, path: Path) -> None:
+    """Write an imported mask in the voxels of the scan, with what `import_mask` found.
+
+    Imported again from there it says the same of the first file: its hash, what was lost.
+    Nothing else of that file is kept, since it may name the patient.
+    """
+    names = ("resampled", "voxels", "voxels_outside", "findings", "sha256")
+    origin = {name: getattr(imported, name) for name in names}
+    made = {
+        str(value): [segment.algorithm, segment.algorithm_name, segment.algorithm_version]
+        for value, segment in imported.label_map.segments.items()
+    }
+    write_label_map(imported.label_map, path, {**origin, "made": made})
+
+
+def _as_first_imported(found: ImportedMask, stored: StoredLabels) -> ImportedMask:
+    try:
+        origin = dict(stored.origin)
+        segments: dict[int, Segment] = {}
+        for value, segment in found.label_map.segments.items():
+            algorithm, name, version = origin["made"][str(value)]
+            if algorithm not in get_args(Algorithm):
+                raise ValueError(algorithm)
+            segments[value] = replace(
+                segment, algorithm=algorithm, algorithm_name=name, algorithm_version=version
+            )
+        return ImportedMask(
+            replace(found.label_map, segments=segments),
+            resampled=bool(origin["resampled"]) or found.resampled,
+            voxels=int(origin["voxels"]),
+            voxels_outside=int(origin["voxels_outside"]) + found.voxels_outside,
+            findings=tuple(dict.fromkeys([*origin["findings"], *found.findings])),
+            sha256=str(origin["sha256"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable("kept mask", "its header was changed") from error
 
 
 def bring_to_scan(stored: StoredLabels, volume: Volume) -> ImportedMask:
@@ -126,8 +170,8 @@ def _stored(path: Path, names: tuple[str, ...]) -> StoredLabels:
 def _check_place(stored: StoredLabels) -> None:
     if not np.isfinite(stored.ijk_to_lps).all() or np.abs(stored.ijk_to_lps).max() > FARTHEST_MM:
         raise cannot_be_placed("numbers that are no place")
-    spacing = np.linalg.norm(stored.ijk_to_lps[:3, :3], axis=0)
-    if spacing.min() < SPACING_MM[0] or spacing.max() > SPACING_MM[1]:
+    spacing = spacing_of(stored.ijk_to_lps)
+    if spacing.min() < VOXEL_MM[0] or spacing.max() > VOXEL_MM[1]:
         raise cannot_be_placed(f"voxels of {' × '.join(f'{size:.3g}' for size in spacing)} mm")
     axes = stored.ijk_to_lps[:3, :3] / spacing
     if np.abs(axes.T @ axes - np.eye(3)).max() > RIGHT_ANGLES:
@@ -184,7 +228,7 @@ def _on_the_grid(stored: StoredLabels, volume: Volume) -> Labels:
     ):
         return stored.labels
     moving = sitk.GetImageFromArray(stored.labels)
-    spacing = np.linalg.norm(stored.ijk_to_lps[:3, :3], axis=0)
+    spacing = spacing_of(stored.ijk_to_lps)
     moving.SetSpacing(spacing.tolist())
     moving.SetOrigin(stored.ijk_to_lps[:3, 3].tolist())
     moving.SetDirection((stored.ijk_to_lps[:3, :3] / spacing).ravel().tolist())

@@ -1,5 +1,7 @@
 """Several structures in one array: what each value means, and where the voxels lie."""
 
+import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ import labkit
 from labkit.errors import SegmentationError
 from labkit.parameters import Structure
 from labkit.segmentation.presets import PRESETS
-from labkit.volume import Array, Volume
+from labkit.volume import Array, Volume, affine
 
 Labels = npt.NDArray[np.uint8]
 
@@ -30,10 +32,36 @@ STRUCTURE_RGB: dict[str, tuple[float, float, float]] = {
 }
 """Colours of 3D Slicer's General Anatomy list; what is not named here is bone's."""
 
+_FURTHER_RGB = (
+    (0.337, 0.706, 0.914),
+    (0.000, 0.620, 0.451),
+    (0.902, 0.624, 0.000),
+    (0.800, 0.475, 0.655),
+    (0.000, 0.447, 0.698),
+    (0.835, 0.369, 0.000),
+)
+"""For structures of the same kind: Okabe and Ito's colours, told apart by colour-blind eyes
+too (jfly.uni-koeln.de/color)."""
+
 _TERMS = "Segmentation category and type - {}~{}~{}~^^~Anatomic codes - DICOM master list~^^~^^"
 _TISSUE = "SCT^85756007^Tissue"
 TISSUE = _TERMS.format("3D Slicer General Anatomy list", _TISSUE, _TISSUE)
 """What 3D Slicer says of a segment that nobody described."""
+
+
+_PERSONAL = re.compile(r"\^|\d{6}|\b\d{1,4}[-./]\d{1,2}[-./]\d{2,4}\b")
+"""A DICOM person name, a number as patients and examinations have it, or a date (labkit's own)."""
+
+
+def name_of_another_tool(text: str, number: int) -> str:
+    """A segment's name as another tool gave it; a neutral one where it may tell who the patient is.
+
+    What is left out is in no product, list or message.
+    """
+    name = " ".join(text.split())
+    if _PERSONAL.search(name):
+        return f"segment {number} (name left out)"
+    return name or f"segment {number}"
 
 
 class Code(NamedTuple):
@@ -132,10 +160,7 @@ class LabelMap:
     @property
     def ijk_to_lps(self) -> Array:
         """(4, 4) float64: voxel index (i, j, k, 1) to LPS mm."""
-        matrix = np.eye(4)
-        matrix[:3, :3] = self.direction * self.spacing_mm
-        matrix[:3, 3] = self.origin_lps_mm
-        return matrix
+        return affine(self.direction * self.spacing_mm, self.origin_lps_mm)
 
     def mask(self, *names: str) -> Labels:
         """(k, j, i) uint8: 1 where one of these segments is; of all of them without names."""
@@ -144,19 +169,27 @@ class LabelMap:
 
 
 def structures_labelled(
-    labels: Labels, volume: Volume, structures: Sequence[Structure]
+    labels: Labels, volume: Volume, structures: Sequence[Structure], names: Sequence[str] = ()
 ) -> LabelMap:
-    """The label map of labkit's own structures: value 1 is the first of them, and so on."""
-    segments = {
-        value: Segment(
-            name=structure,
-            terminology=PRESETS[structure].terminology,
-            rgb=STRUCTURE_RGB.get(structure, BONE_RGB),
+    """The label map of labkit's own structures: value 1 is the first of them, and so on.
+
+    They are named after what they are, or by ``names``, as many.  Of structures of one kind
+    the first has its usual colour.
+    """
+    segments: dict[int, Segment] = {}
+    spare = list(_FURTHER_RGB)
+    for value, (kind, name) in enumerate(zip(structures, names or structures, strict=True), 1):
+        rgb = STRUCTURE_RGB.get(kind, BONE_RGB)
+        if rgb in {segment.rgb for segment in segments.values()}:
+            rgb = spare[0]
+            spare.append(spare.pop(0))
+        segments[value] = Segment(
+            name=name,
+            terminology=PRESETS[kind].terminology,
+            rgb=rgb,
             algorithm_name="labkit threshold",
             algorithm_version=labkit.__version__,
         )
-        for value, structure in enumerate(structures, 1)
-    }
     return LabelMap.on(volume, labels, segments)
 
 
@@ -182,19 +215,26 @@ def choose_segments(segments: Mapping[int, Segment], names: Sequence[str]) -> di
         No segment has one of the names.
     """
     wanted = {name.strip().casefold() for name in names}
-    there = {segment.name.strip().casefold() for segment in segments.values()}
-    if missing := sorted(wanted - there):
+    there = {segment.name.strip().casefold(): segment.name for segment in segments.values()}
+    if missing := sorted(wanted - set(there)):
+        nearest = difflib.get_close_matches(missing[0], there, n=1, cutoff=0.0)
         raise SegmentationError(
             f"no segment named {', '.join(missing)}",
-            expected="one of " + ", ".join(segment.name for segment in segments.values()),
+            expected=_listed(list(there.values())),
             where="the mask's file",
-            fix="choose among those names",
+            fix=f"the nearest name is {there[nearest[0]]}" if nearest else "choose another file",
         )
     return {
         value: segment
         for value, segment in segments.items()
         if not wanted or segment.name.strip().casefold() in wanted
     }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some of the names: a learned model has more than a hundred."""
+    more = len(names) - 20
+    return "one of " + ", ".join(names[:20]) + (f" and {more} more" if more > 0 else "")
 
 
 def numbered(segments: Iterable[tuple[int, Segment]]) -> list[tuple[int, Segment]]:

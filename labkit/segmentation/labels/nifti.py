@@ -11,20 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from scipy.spatial.transform import Rotation
 
-from labkit.segmentation.labels.label_map import Segment
+from labkit.segmentation.labels.label_map import Segment, name_of_another_tool
 from labkit.segmentation.labels.stored import (
-    MAXIMUM_VOXELS,
     StoredLabels,
     cannot_be_placed,
     from_values,
     unreadable,
 )
-from labkit.volume import Array, Volume
-
-_TEMPLATES = (3, 4, 5)
-"""Codes of coordinates that are not the patient's: Talairach, MNI, another template."""
+from labkit.volume import (
+    MAXIMUM_VOXELS,
+    NIFTI_TEMPLATES,
+    RAS_TO_LPS,
+    Array,
+    Volume,
+    affine,
+    nifti_qform,
+)
 
 _TOLERANCE_MM = 0.1
 _LABEL = re.compile(rb"<Label ([^>]*)><!\[CDATA\[([^\]]{1,200})\]\]></Label>")
@@ -81,10 +84,8 @@ def image_of(volume: Volume) -> sitk.Image:
 
 def matrix_of(image: sitk.Image) -> Array:
     """(4, 4) float64: voxel index (i, j, k, 1) of an image of ITK to LPS mm."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-    matrix[:3, 3] = image.GetOrigin()
-    return matrix
+    directions = np.array(image.GetDirection()).reshape(3, 3)
+    return affine(directions * image.GetSpacing(), image.GetOrigin())
 
 
 def _check_place(reader: sitk.ImageFileReader, matrix: Array, size: Sequence[int]) -> None:
@@ -93,16 +94,16 @@ def _check_place(reader: sitk.ImageFileReader, matrix: Array, size: Sequence[int
     ITK takes one of the two forms of the header and is silent about the other.
     """
     codes = {form: int(reader.GetMetaData(f"{form}_code")) for form in ("qform", "sform")}
-    placed = {form for form, code in codes.items() if code > 0 and code not in _TEMPLATES}
+    placed = {form for form, code in codes.items() if code > 0 and code not in NIFTI_TEMPLATES}
     if not placed:
         raise cannot_be_placed(
             "it lies in a template, not in the patient"
-            if set(codes.values()) & set(_TEMPLATES)
+            if set(codes.values()) & set(NIFTI_TEMPLATES)
             else "qform and sform codes are 0, so that left and right are unknown"
         )
     corners = np.array(list(itertools.product(*((0, length - 1) for length in size), [1])))
     for form in placed:
-        other = np.diag([-1.0, -1, 1, 1]) @ (_sform(reader) if form == "sform" else _qform(reader))
+        other = RAS_TO_LPS @ (_sform(reader) if form == "sform" else _qform(reader))
         if not np.abs(corners @ (matrix - other).T).max() <= _TOLERANCE_MM:  # also where NaN
             raise cannot_be_placed(f"qform and sform differ, and ITK does not follow the {form}")
 
@@ -113,19 +114,14 @@ def _sform(reader: sitk.ImageFileReader) -> Array:
 
 
 def _qform(reader: sitk.ImageFileReader) -> Array:
-    """Method 2 of nifti1.h: a quaternion, an offset, and in pixdim[0] the sign of k."""
+    def numbers(*names: str) -> list[float]:
+        return [float(reader.GetMetaData(name)) for name in names]
 
-    def number(name: str) -> float:
-        return float(reader.GetMetaData(name))
-
-    vector = np.array([number(f"quatern_{part}") for part in "bcd"])
-    scalar = np.sqrt(max(0.0, 1.0 - float(vector @ vector)))
-    sizes = np.array([number(f"pixdim[{n}]") for n in (1, 2, 3)])
-    sizes[2] *= -1 if number("pixdim[0]") < 0 else 1
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_quat([*vector, scalar]).as_matrix() * sizes
-    matrix[:3, 3] = [number(f"qoffset_{axis}") for axis in "xyz"]
-    return matrix
+    return nifti_qform(
+        numbers(*(f"quatern_{part}" for part in "bcd")),
+        numbers(*(f"pixdim[{n}]" for n in range(4))),
+        numbers(*(f"qoffset_{axis}" for axis in "xyz")),
+    )
 
 
 def _names(path: Path) -> dict[int, Segment]:
@@ -140,9 +136,10 @@ def _names(path: Path) -> dict[int, Segment]:
 
 def _named(match: re.Match[bytes]) -> tuple[int, Segment] | None:
     told = dict(re.findall(r'(\w+)="([^"]*)"', match[1].decode("ascii", "replace")))
-    name = " ".join(match[2].decode("utf-8", "replace").split())
     try:
         red, green, blue = (min(max(float(told[c]), 0), 1) for c in ("Red", "Green", "Blue"))
-        return int(told["Key"]), Segment(name, rgb=(red, green, blue), algorithm="AUTOMATIC")
+        value = int(told["Key"])
+        name = name_of_another_tool(match[2].decode("utf-8", "replace"), value)
+        return value, Segment(name, rgb=(red, green, blue), algorithm="AUTOMATIC")
     except (KeyError, ValueError):
         return None

@@ -1,8 +1,10 @@
 """Label maps as ``.seg.nrrd``, as 3D Slicer writes and opens them; and plain NRRD."""
 
+import json
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +21,20 @@ from labkit.segmentation.labels.label_map import (
     Merging,
     Segment,
     choose_segments,
+    name_of_another_tool,
     numbered,
     structures_labelled,
 )
 from labkit.segmentation.labels.stored import (
-    MAXIMUM_VOXELS,
     StoredLabels,
     cannot_be_placed,
     from_values,
     unreadable,
 )
-from labkit.volume import Array, Volume, write_array
+from labkit.volume import MAXIMUM_VOXELS, NRRD_TO_LPS, Array, Volume, affine, write_array
 
-_TO_LPS = {
-    "left-posterior-superior": (1, 1, 1),
-    "lps": (1, 1, 1),
-    "right-anterior-superior": (-1, -1, 1),
-    "ras": (-1, -1, 1),
-    "left-anterior-superior": (1, -1, 1),
-    "las": (1, -1, 1),
-}
-"""Spaces of the patient in NRRD (teem's definition of the format, section 5)."""
+_ORIGIN = "labkit_origin"
+"""The key of the header under which labkit keeps where a mask came from."""
 
 
 def write_mask(mask: Labels, volume: Volume, structure: Structure, path: Path) -> None:
@@ -47,16 +42,15 @@ def write_mask(mask: Labels, volume: Volume, structure: Structure, path: Path) -
     write_label_map(structures_labelled(mask, volume, [structure]), path)
 
 
-def write_label_map(label_map: LabelMap, path: Path) -> None:
-    """Write all segments as ``.seg.nrrd``, one layer; the same content gives the same bytes."""
+def write_label_map(
+    label_map: LabelMap, path: Path, origin: Mapping[str, Any] | None = None
+) -> None:
+    """Write all segments as ``.seg.nrrd``, one layer; the same content gives the same bytes.
+
+    ``origin`` is plain data that stays in the header, for `stored_nrrd` to give back.
+    """
     k, j, i = label_map.labels.shape
-    header = {
-        "space": "left-posterior-superior",
-        "space directions": (label_map.direction * label_map.spacing_mm).T,
-        "space origin": label_map.origin_lps_mm,
-        "kinds": ["domain", "domain", "domain"],
-        "encoding": "gzip",
-    }
+    header = {}
     if label_map.frame_of_reference_uid:
         header["frame_of_reference_uid"] = label_map.frame_of_reference_uid
     for number, (value, segment) in enumerate(label_map.segments.items()):
@@ -77,7 +71,9 @@ def write_label_map(label_map: LabelMap, path: Path) -> None:
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    write_array(np.transpose(label_map.labels), header, path)
+    if origin:
+        header[_ORIGIN] = json.dumps(origin, sort_keys=True)
+    write_array(label_map.labels, label_map.ijk_to_lps, header, path)
 
 
 def stored_nrrd(path: Path, names: tuple[str, ...] = ()) -> StoredLabels:
@@ -97,6 +93,7 @@ def stored_nrrd(path: Path, names: tuple[str, ...] = ()) -> StoredLabels:
             _check_plain(nrrd.read_header(str(path)))
             layers, header = nrrd.read(str(path), index_order="C")
         place, described = _place(header), _segments(header)
+        origin = json.loads(header.get(_ORIGIN, "{}"))
     except SegmentationError:
         raise
     except Exception as error:  # a damaged header can make the parser raise anything
@@ -118,7 +115,7 @@ def stored_nrrd(path: Path, names: tuple[str, ...] = ()) -> StoredLabels:
         for k, plane in enumerate(layers[..., layer]):
             merging.add(value, k, plane == stored_value)
     segments = dict(values)
-    return StoredLabels(merging.result(segments), segments, place, frame_uid)
+    return StoredLabels(merging.result(segments), segments, place, frame_uid, origin=origin)
 
 
 def _check_plain(header: dict[str, Any]) -> None:
@@ -127,7 +124,7 @@ def _check_plain(header: dict[str, Any]) -> None:
     sizes = [int(size) for size in header["sizes"]]
     if len(sizes) not in (3, 4) or not 0 < math.prod(sizes) <= MAXIMUM_VOXELS:
         raise unreadable("NRRD", f"sizes {sizes}")
-    if str(header.get("space", "")).lower() not in _TO_LPS:
+    if str(header.get("space", "")).lower() not in NRRD_TO_LPS:
         raise cannot_be_placed("the file names no space of the patient (LPS or RAS)")
 
 
@@ -139,11 +136,8 @@ def _place(header: dict[str, Any]) -> Array:
     axes = np.isfinite(vectors).all(axis=1) if vectors.shape[1:] == (3,) else np.zeros(0, bool)
     if axes.tolist() not in ([True] * 3, [False, True, True, True]):
         raise cannot_be_placed("no direction of one of its axes")
-    matrix = np.eye(4)
-    matrix[:3, :3] = vectors[axes].T
-    matrix[:3, 3] = np.asarray(header.get("space origin", [np.nan] * 3), float)
-    flip = np.diag([*_TO_LPS[str(header["space"]).lower()], 1])
-    return np.asarray(flip @ matrix)
+    origin = np.asarray(header.get("space origin", [np.nan] * 3), float)
+    return NRRD_TO_LPS[str(header["space"]).lower()] @ affine(vectors[axes].T, origin)
 
 
 def _segments(header: dict[str, Any]) -> dict[int, tuple[int, int, Segment]]:
@@ -166,7 +160,7 @@ def _segments(header: dict[str, Any]) -> dict[int, tuple[int, int, Segment]]:
             layer,
             value,
             Segment(
-                name=told["Name"] or f"segment {n + 1}",
+                name=name_of_another_tool(told["Name"], n + 1),
                 rgb=(rgb[0], rgb[1], rgb[2]) if len(rgb) == 3 else BONE_RGB,
                 terminology=tags.get("TerminologyEntry") or TISSUE,
             ),

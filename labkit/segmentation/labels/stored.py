@@ -1,7 +1,7 @@
 """Labels as another tool stored them, before they are brought to the scan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,6 @@ from labkit.segmentation.labels.label_map import (
 )
 from labkit.volume import Array
 
-MAXIMUM_VOXELS = 2**29
-"""512 × 512 × 2048, as for scans."""
-
 _LARGEST_STORED = 65535
 
 
@@ -34,6 +31,7 @@ class StoredLabels:
     ijk_to_lps : (4, 4) float64: voxel index (i, j, k, 1) to LPS mm.
     frame_of_reference_uid : as the file has it, empty where it has none.
     findings : what a person should know, a sentence each.
+    origin : where it came from, if labkit kept it: plain data of `importing.keep_mask`.
     """
 
     labels: Labels
@@ -41,6 +39,7 @@ class StoredLabels:
     ijk_to_lps: Array
     frame_of_reference_uid: str = ""
     findings: tuple[str, ...] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def from_values(

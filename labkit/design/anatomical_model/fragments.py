@@ -1,0 +1,50 @@
+"""Pins that hold loose pieces where they belong."""
+
+import manifold3d
+import numpy as np
+from scipy.spatial import cKDTree
+
+from labkit.design.solids import rod
+from labkit.errors import DesignError
+from labkit.surface import mesh_of
+
+MOST_FRAGMENTS = 30
+_SPACING_MM = 1.0
+
+
+def pins(body: manifold3d.Manifold, diameter_mm: float) -> tuple[manifold3d.Manifold, list[float]]:
+    """Pins that join all pieces of a body, each where two are nearest, and the gaps, mm.
+
+    They begin and end one diameter inside the pieces, and follow the shortest way from
+    each piece to what is joined already (Prim's spanning tree).
+
+    Raises
+    ------
+    DesignError
+        More than `MOST_FRAGMENTS` pieces.
+    """
+    pieces = sorted(
+        (piece for piece in body.decompose() if piece.volume() > 0), key=lambda p: -p.volume()
+    )
+    if len(pieces) > MOST_FRAGMENTS:
+        raise DesignError(
+            f"{len(pieces)} loose pieces to be pinned",
+            expected=f"at most {MOST_FRAGMENTS}",
+            where="03_design, fragments",
+            fix="leave small pieces out in stage 02_segmentation (smallest_piece_mm3)",
+        )
+    points = [np.asarray(mesh_of(piece.refine_to_length(_SPACING_MM)).vertices) for piece in pieces]
+    joined, loose = points[0], points[1:]
+    rods, gaps = [], []
+    while loose:
+        tree = cKDTree(joined)
+        found = [np.asarray(tree.query(each)) for each in loose]  # distance, index
+        nearest = int(np.argmin([distance.min() for distance, _ in found]))
+        distance, index = found[nearest]
+        end = int(distance.argmin())
+        start, stop = joined[int(index[end])], loose[nearest][end]
+        gaps.append(float(distance[end]))
+        sunk = (stop - start) / gaps[-1] if gaps[-1] > 1e-9 else np.array([0.0, 0, 1])
+        rods.append(rod(start - sunk * diameter_mm, stop + sunk * diameter_mm, diameter_mm))
+        joined = np.vstack([joined, loose.pop(nearest)])
+    return manifold3d.Manifold.batch_boolean(rods, manifold3d.OpType.Add), gaps
