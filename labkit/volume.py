@@ -1,6 +1,7 @@
 """The scan in patient space: the only place where coordinates are converted."""
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,8 @@ def write_array(
     Parameters
     ----------
     ijk_to_lps : (4, 4), voxel index (i, j, k, 1) to LPS mm.
-    told : further fields of the header.
+    told : further fields of the header; what is not ASCII in them becomes UTF-8, as 3D Slicer
+        has it.
     """
     header = {
         "space": "left-posterior-superior",
@@ -164,12 +166,23 @@ def write_array(
         "space origin": ijk_to_lps[:3, 3],
         "kinds": ["domain", "domain", "domain"],
         "encoding": "gzip",
-        **told,
+        **{name: _escaped(value) for name, value in told.items()},
     }
     with written_whole(path) as temporary:
         nrrd.write(str(temporary), np.transpose(voxels), header, compression_level=1)
-        dated = temporary.read_bytes()
-        temporary.write_bytes(re.sub(rb"^# on [^\n]*\n", b"", dated, count=1, flags=re.MULTILINE))
+        fields, end, values = temporary.read_bytes().partition(b"\n\n")
+        undated = re.sub(rb"^# on [^\n]*\n", b"", fields, count=1, flags=re.MULTILINE)
+        temporary.write_bytes(re.sub(rb"&#(\d+);", _utf8, undated) + end + values)
+
+
+def _escaped(value: Any) -> Any:
+    """A text in ASCII, all that pynrrd writes."""
+    return value.encode("ascii", "xmlcharrefreplace").decode() if isinstance(value, str) else value
+
+
+def _utf8(escape: re.Match[bytes]) -> bytes:
+    code = int(escape[1])
+    return chr(code).encode("utf-8", "replace") if 127 < code <= sys.maxunicode else escape[0]
 
 
 def read_nrrd(path: Path) -> Volume:

@@ -11,6 +11,7 @@ from labkit.case import Case
 from labkit.errors import CaseError, ToolError
 from labkit.parameters import Segmentation
 from labkit.procedures import run
+from labkit.stage import RUN_VARIABLE
 from labkit.traceability.procedure import procedure
 
 STAGE = "02_segmentation"
@@ -29,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         environment: Mapping[str, str],
         **_: Any,
     ) -> None:
-        told.append({**parameters, "run": environment[run.RUN_VARIABLE]})
+        told.append({**parameters, "run": environment[RUN_VARIABLE]})
         raise ToolError("a kernel that died", expected="one that lives", where="here", fix="again")
 
     monkeypatch.setattr(run, "run_notebook", fails)

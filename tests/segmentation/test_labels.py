@@ -5,6 +5,7 @@ from pathlib import Path
 import nrrd
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from hypothesis import given, settings
 
 from labkit.errors import SegmentationError
@@ -54,6 +55,20 @@ def test_labels_of_another_shape_or_value_are_a_fault_of_the_code() -> None:
         LabelMap.on(volume, np.zeros((2, 2, 2), np.uint8), {})
     with pytest.raises(ValueError, match="not within 1 to 255"):
         LabelMap.on(volume, np.zeros(volume.voxels.shape, np.uint8), {256: Segment("x")})
+
+
+@pytest.mark.parametrize("name", ["Schädel", "股骨", "a&#10;b", "femur, left"])
+def test_a_name_of_any_letters_comes_back_and_other_programs_read_it(
+    tmp_path: Path, name: str
+) -> None:
+    volume = scan()
+    label_map = LabelMap.on(volume, two_blocks(volume).labels, {1: Segment(name), 2: Segment("b")})
+    write_label_map(label_map, tmp_path / "m.seg.nrrd")
+    assert import_mask(tmp_path / "m.seg.nrrd", volume).label_map.segments[1].name == name
+    assert f"\nSegment0_Name:={name}\n".encode() in (tmp_path / "m.seg.nrrd").read_bytes()
+    image = sitk.ReadImage(tmp_path / "m.seg.nrrd")
+    assert image.GetMetaData("Segment0_Name") == name
+    assert (sitk.GetArrayFromImage(image) == label_map.labels).all()
 
 
 def test_a_segment_has_codes_whatever_its_terminology_says() -> None:

@@ -111,7 +111,7 @@ def test_a_name_that_another_one_would_get_by_its_value_stays_apart() -> None:
 
 
 def test_what_is_not_there_is_said_of_the_structure_that_was_asked_for() -> None:
-    with pytest.raises(SegmentationError, match="crown: 0.00% of the scan"):
+    with pytest.raises(SegmentationError, match=r"crown: 0\.00% of the scan"):
         marked(blocks(), "jaw; crown: teeth 2500")
 
 

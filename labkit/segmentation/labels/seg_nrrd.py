@@ -89,9 +89,12 @@ def stored_nrrd(path: Path, names: tuple[str, ...] = ()) -> StoredLabels:
         No whole NRRD of labels with its place in the patient; segments that overlap.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # they quote the header
-            _check_plain(nrrd.read_header(str(path)))
-            layers, header = nrrd.read(str(path), index_order="C")
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as stream:
+            # pynrrd would leave out all that is not ASCII; its warnings quote the header
+            lines = (line.decode("utf-8", "replace") for line in iter(stream.readline, b""))
+            header = nrrd.read_header(lines)
+            _check_plain(header)
+            layers = nrrd.read_data(header, stream, str(path), index_order="C")
         place, described = _place(header), _segments(header)
         origin = json.loads(header.get(_ORIGIN, "{}"))
     except SegmentationError:
