@@ -35,7 +35,7 @@ def check(
     from labkit.design.checking import examine
 
     found = examine(path, unit, equipment.printer(printer), repair_bound_mm=repair_mm)
-    places = found.found.as_dict()
+    places = found.places
     rows = [{**each.model_dump(), "where_mm": places.get(each.name, "")} for each in found.checks]
     if as_json:
         about = found.imported.as_dict() | {"printer": printer, "checks": rows}

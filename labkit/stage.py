@@ -30,7 +30,7 @@ from labkit.case import (
 )
 from labkit.errors import CaseError, InputError
 from labkit.files import content_digest, hashes_below, sha256_of, write_whole
-from labkit.parameters import StageParameters, model_of, validated
+from labkit.parameters import Design, StageParameters, model_of, validated
 
 RUN_VARIABLE = "LABKIT_RUN"
 """What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
@@ -276,7 +276,15 @@ def begin(name: str, cell: Mapping[str, Any]) -> Stage:
         and not key.isupper()  # constants that the notebook imports
         and (value is None or isinstance(value, bool | int | float | str | list | dict))
     }
-    return Stage(name, validated(name, plain))
+    return Stage(name, validated(name, _as_ordered(name, plain)))
+
+
+def _as_ordered(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the device that was ordered, where the cell was left as it is."""
+    left = Design.model_fields["device"].default
+    if name != Design.stage or values.get("device", left) != left or not values.get("case_dir"):
+        return values
+    return {**values, "device": Case(values["case_dir"]).order.device}
 
 
 def _given(history: Sequence[str]) -> set[str] | None:

@@ -90,7 +90,7 @@ def solid(points: Array, triangles: npt.NDArray[np.int64], what: str) -> manifol
             f"{what} is not a closed body ({body.status().name}, {body.volume():.0f} mm3)",
             expected="a watertight surface, oriented outwards",
             where=what,
-            fix="run the stage that made it again, with a threshold a few HU away",
+            fix="mend a file where it was drawn; segment a scan again, its threshold a few HU away",
         )
     return body
 

@@ -27,6 +27,8 @@ def test_balls_keep_their_diameter_along_each_axis(script: ModuleType) -> None:
     (row,) = first
     assert np.abs(script.added_mm(row)).max() <= script.LIMIT_MM
     assert int(row["balls"]) == 4
+    assert script.verdict([row], script.added_mm).startswith("met, 6 of 6")
+    assert script.verdict([row], script.whole_mm).startswith("NOT MET")  # the blur alone takes 0.09
     assert {**row, "seconds": ""} == {**again[0], "seconds": ""}
 
 
@@ -60,6 +62,9 @@ def test_thick_slices_lose_no_more_than_published(
     rows = script.rows_of([2.4, 4.8], ["labkit"])
     assert set(script.verdict(rows).values()) == {True}
     assert float(rows[0]["deviation_mm"]) < 0.1
+    off = {(row["slices_mm"], row["way"]): float(row["deviation_mm"]) for row in rows}
+    gain_mm = off["4.8", "as it is"] - off["4.8", "interpolated"]
+    assert script.gains_mm(rows)["4.8"] == pytest.approx(gain_mm)
     thicker = script.interpolated(script.scan(4.8))
     assert thicker.spacing_mm[2] == script.FINE_MM
     given = script.scan(4.8).voxels

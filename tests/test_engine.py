@@ -92,6 +92,18 @@ def test_the_kernel_gets_parameters_folder_and_environment_and_says_nothing_else
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_parameter_of_a_family_reaches_the_kernel_and_nobody_is_told_that_it_is_unknown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, output = notebook(tmp_path / "a.ipynb", "pass", "print(wall_mm)"), tmp_path / "b.ipynb"
+    given: dict[str, Any] = {"height_mm": 2.5, "wall_mm": 3.0}
+    run_notebook(
+        source, output, given, folder=tmp_path, environment={}, timeout_s=60, family={"wall_mm"}
+    )
+    assert text_of(nbformat.read(output, 4)) == "3.0\n"
+    assert capfd.readouterr() == ("", "")
+
+
 def test_every_wait_for_the_kernel_is_cut_into_slices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

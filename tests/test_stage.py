@@ -183,3 +183,12 @@ def test_a_caveat_of_a_superseded_revision_is_gone(case: Case) -> None:
 def test_without_a_case_nothing_begins(lab_home: object) -> None:
     with pytest.raises(CaseError, match="no case folder"):
         begin("01_scan", {})
+
+
+def test_by_hand_a_design_begins_with_the_device_that_was_ordered(case: Case) -> None:
+    order = case.root / "order.yaml"
+    write_whole(order, order.read_text().replace("device: anatomical model", "device: lattice"))
+    if "device:" not in order.read_text():
+        write_whole(order, order.read_text() + "device: lattice\n")
+    assert _begin(case, "03_design", device="anatomical model").parameters.device == "lattice"
+    assert _begin(case, "03_design", device="scaffold").parameters.device == "scaffold"

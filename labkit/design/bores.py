@@ -10,7 +10,7 @@ from labkit.volume import Array
 
 
 @dataclass(frozen=True)
-class Bore:
+class FittedBore:
     """A fitted round bore: a place on its axis, its direction, its diameter; mm."""
 
     place: Array
@@ -29,7 +29,7 @@ class Bore:
 
 def fitted_bore(
     mesh: trimesh.Trimesh, place: Array, direction: Array, *, largest_mm: float, what: str
-) -> Bore:
+) -> FittedBore:
     """The bore of a mesh near a line, fitted to the facets that face it, mm.
 
     The direction is the one to which the facets' normals are squarest (least squares,
@@ -69,4 +69,6 @@ def fitted_bore(
     flat = (corners - place) @ across
     system = np.column_stack([2 * flat, np.ones(len(flat))])
     x, y, rest = np.linalg.lstsq(system, (flat**2).sum(axis=1), rcond=None)[0]
-    return Bore(place + across @ np.array([x, y]), axis, float(2 * np.sqrt(rest + x**2 + y**2)))
+    return FittedBore(
+        place + across @ np.array([x, y]), axis, float(2 * np.sqrt(rest + x**2 + y**2))
+    )

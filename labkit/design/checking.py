@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import trimesh
 
 from labkit.case import Check
 from labkit.design.imported import Imported, read_part
 from labkit.design.orientation import Proposal, propose
 from labkit.design.part import Part, PrintObject
 from labkit.design.printability import Printability, printability
-from labkit.design.repair import Repaired, repaired
+from labkit.design.repair import MOST_TRIANGLES, Repaired, repaired
 from labkit.equipment import PrinterProfile
+from labkit.volume import affine
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,22 @@ class Examined:
     proposal: Proposal
 
     @property
+    def places(self) -> dict[str, list[float]]:
+        """Where each check that does not pass is worst, mm, plate frame, by the check's name."""
+        first = {
+            _crosses(name): trimesh.transform_points(
+                each.crossing[:1], np.linalg.inv(self.part.plate_to_patient)
+            )[0]
+            for name, each in self.repairs.items()
+            if each.crossing is not None and len(each.crossing)
+        }
+        return self.found.as_dict() | {
+            name: np.round(place, 2).tolist() for name, place in first.items()
+        }
+
+    @property
     def checks(self) -> list[Check]:
-        """The repair of each object, then the printability."""
+        """The repair of each object and its crossings, then the printability."""
         mended = [
             Check(
                 name=f"{name}, repaired",
@@ -38,7 +54,25 @@ class Examined:
             for name, each in self.repairs.items()
             if each.steps
         ]
-        return [*mended, *self.found.checks]
+        crossing = [_crossing(name, each) for name, each in self.repairs.items()]
+        return [*mended, *crossing, *self.found.checks]
+
+
+def _crosses(name: str) -> str:
+    return f"{name}, passes through itself"
+
+
+def _crossing(name: str, repair: Repaired) -> Check:
+    count = None if repair.crossing is None else len(repair.crossing)
+    return Check(
+        name=_crosses(name),
+        value=count,
+        unit="places",
+        limit="0: slicers fill or leave out what lies between"
+        if count is not None
+        else f"0: not searched for beyond {MOST_TRIANGLES} triangles",
+        verdict="not done" if count is None else "action" if count else "pass",
+    )
 
 
 def examine(path: Path, unit: str, printer: PrinterProfile, *, repair_bound_mm: float) -> Examined:
@@ -60,14 +94,11 @@ def examine(path: Path, unit: str, printer: PrinterProfile, *, repair_bound_mm: 
     }
     low = np.min([each.mesh.bounds[0] for each in repairs.values()], axis=0)
     high = np.max([each.mesh.bounds[1] for each in repairs.values()], axis=0)
-    shift = np.eye(4)
-    shift[:3, 3] = -(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]
+    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
     objects = []
     for name, each in repairs.items():
         mesh = each.mesh.copy()
-        mesh.apply_transform(shift)
+        mesh.apply_translation(-middle)
         objects.append(PrintObject(name, mesh))
-    back = np.eye(4)
-    back[:3, 3] = -shift[:3, 3]
-    part = Part(tuple(objects), back)
+    part = Part(tuple(objects), affine(np.eye(3), middle))
     return Examined(imported, repairs, part, printability(part, printer), propose(part, printer))

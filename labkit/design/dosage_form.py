@@ -91,7 +91,9 @@ def design_dosage_form(anatomy: Anatomy, parameters: DosageForm, order: Order) -
             for axis, extent in zip("xyz", nominal_mm, strict=True)
         ],
         checks=[
-            _close("volume over what was asked for", mesh.volume / volume_mm3),
+            _close(
+                "volume over the shape's formula", mesh.volume / (size**3 * shape.volume(aspect))
+            ),
             _close(
                 "surface over volume, over what was asked for",
                 ratio * volume_mm3 ** (1 / 3) / shape.slimness(aspect)

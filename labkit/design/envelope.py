@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import trimesh
 
+from labkit.design.cutting import cut, lengthwise
 from labkit.design.family import Anatomy
 from labkit.design.part import Edit
 from labkit.design.solids import block, bounds
 from labkit.errors import DesignError
 from labkit.surface import Distances, mesh_of, signed_distances, solid
-from labkit.volume import Array
-
-SMALLEST_MM3 = 50.0
+from labkit.volume import Array, affine
 
 
 @dataclass(frozen=True)
@@ -73,22 +72,9 @@ def of_anatomy(anatomy: Anatomy, *, keep_from_mm: float, keep_length_mm: float) 
     """
     surface = anatomy.surface
     whole = solid(surface.vertices, surface.faces, "the patient surface").as_original()
-    low, high = bounds(whole)
-    from_z = low[2] + keep_from_mm
-    to_z = from_z + keep_length_mm if keep_length_mm else high[2]
-    cut = whole
-    if keep_from_mm:
-        cut = cut.trim_by_plane((0, 0, 1), from_z)
-    if to_z < high[2]:
-        cut = cut.trim_by_plane((0, 0, -1), -to_z)
-    if cut.volume() < SMALLEST_MM3:
-        raise DesignError(
-            f"{cut.volume():.0f} mm3 left after the cut",
-            expected=f"a cut within the {high[2] - low[2]:.0f} mm of the surface",
-            where="03_design, keep_from_mm and keep_length_mm",
-            fix="lower keep_from_mm, or set both to 0 to keep everything",
-        )
-    return Envelope(cut, whole, surface)
+    bottom, *top = lengthwise(float(bounds(whole)[0][2]), keep_from_mm, keep_length_mm)
+    kept = [bottom, *top] if keep_from_mm else top  # its own lower end stays the patient's
+    return Envelope(cut(whole, kept), whole, surface)
 
 
 def of_block(size_mm: tuple[float, float, float], middle: Array) -> Envelope:
@@ -119,6 +105,4 @@ def on_plate(body: manifold3d.Manifold) -> tuple[trimesh.Trimesh, Array, Array]:
     """A body in LPS mm as a mesh in the plate frame, plate to patient (4, 4), and the shift."""
     low, high = bounds(body)
     shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    plate_to_patient = np.eye(4)
-    plate_to_patient[:3, 3] = -shift
-    return mesh_of(body.translate(shift)), plate_to_patient, shift
+    return mesh_of(body.translate(shift)), affine(np.eye(3), -shift), shift

@@ -16,7 +16,7 @@ from trimesh import Trimesh
 from labkit.case import Check
 from labkit.design.implicit import Field
 from labkit.design.limb import Limb
-from labkit.design.offset import distance_field, level_set
+from labkit.design.offset import DistanceField, distance_field, level_set
 from labkit.design.part import Edit
 from labkit.design.solids import bounds
 from labkit.errors import DesignError
@@ -35,11 +35,8 @@ _BEYOND_STEPS = 3
 _NOWHERE = (np.inf, np.inf)
 _BAND_STEPS = 2.5
 """Around the wall; away from it the distance errs by less than one step and a half."""
-_NOWHERE = (np.inf, np.inf)
-_BAND_STEPS = 2.5
-"""Around the wall; away from it the distance errs by less than one step and a half."""
-_STEEPEST = 1.5
-"""Of a wall that leans by 45°, along the clearance: the square root of 2, and a little."""
+_RIM_WALLS = 0.5**0.5
+"""Height of the upright rim over the wall: at a lean of 45°, the rim is then as wide as high."""
 _SAMPLE = 5_000
 
 
@@ -160,8 +157,10 @@ class Shell:
         return Distances.of(off - self.clearance.at_points(points, off))
 
     def thickness(self, part: Trimesh, body: manifold3d.Manifold) -> Array:
-        """(n,) mm: how far places of the part's outer wall lie from the inner wall."""
+        """(n,) mm: how far places of the part's outer wall, off its rims, lie from the inner."""
         points = _stemming_from(part, body, self.outer)
+        for up, begins in _rims(self.clearance, self.clearance.parameters.wall_mm):
+            points = points[up * (points[:, 2] - begins) < 0]
         return signed_distances(points, mesh_of(self.inner))
 
     def checks(self, fit: Distances, thickness: Array) -> list[Check]:
@@ -178,7 +177,7 @@ class Shell:
                 verdict="pass" if off <= CLEARANCE_ERROR_MM else "action",
             ),
             Check(
-                name="wall, thinnest 1 %",
+                name="wall off its rims, thinnest 1 %",
                 value=round(thin, 3),
                 unit="mm",
                 limit=f">= {0.9 * wall:g}, 90 % of wall_mm (the project's own)",
@@ -248,6 +247,8 @@ def shell_of(
     inner = level_set(over, 0.0, field.first_mm, spacing).as_original()
     wall = (parameters.wall_mm, parameters.wall_mm)
     around = distance_field(mesh_of(inner), *corners, spacing_mm=spacing, levels_mm=wall)
+    for up, begins in _rims(clearance, parameters.wall_mm):
+        _upright(around, up, begins)
     outer = around.within(parameters.wall_mm).as_original()
     shell = Shell(limb, clearance, inner, outer)
     pieces = sum(piece.volume() > 0 for piece in shell.wall.decompose())
@@ -259,6 +260,22 @@ def shell_of(
             fix="keep only the limb in the segmentation, or choose another length",
         )
     return shell
+
+
+def _rims(clearance: Clearance, wall_mm: float) -> list[tuple[int, float]]:
+    """Which way each flared edge ends, and the height where its rim begins."""
+    rim = wall_mm * _RIM_WALLS if clearance.parameters.flare_mm else 0.0
+    top, bottom = (1, clearance.high_mm - rim), (-1, clearance.low_mm + rim)
+    return [top, bottom] if clearance.open_distal else [top]
+
+
+def _upright(field: DistanceField, up: int, begins: float) -> None:
+    """Beyond a height, nothing gets nearer than it is there: no knife's edge at a flare's end."""
+    at = (begins - field.first_mm[2]) / field.spacing_mm
+    below, values = int(at), field.values
+    there = values[:, :, below] + (at - below) * (values[:, :, below + 1] - values[:, :, below])
+    beyond = slice(below + 1, None) if up > 0 else slice(None, below + 1)
+    values[:, :, beyond] = np.maximum(values[:, :, beyond], there[:, :, None])
 
 
 def _over(off: Field, clearance: Clearance, grid: tuple[Array, Array, Array]) -> Field:

@@ -64,10 +64,12 @@ class Imported:
         return joined
 
     def as_dict(self) -> dict[str, object]:
-        """What the record keeps of it; not the file's name, which may be a patient's."""
-        names = [each.name for each in self.objects]
+        """What the record keeps of it.
+
+        Neither the file's name nor its objects': they may be a patient's.
+        """
         return {
-            "objects": names,
+            "objects": len(self.objects),
             "unit": self.unit,
             "unit_from": self.unit_from,
             "sha256": self.sha256,
@@ -100,8 +102,10 @@ def read_part(path: Path, unit: str = "") -> Imported:
         raise _refused(path, f"a {path.suffix or 'nameless'} file")
     if unit and unit not in UNITS:
         raise _no_unit(path, f"the unit {unit!r}")
-    if not path.is_file() or not path.stat().st_size:
-        raise _refused(path, f"{path.name} is {'empty' if path.is_file() else 'not there'}")
+    if not path.is_file():
+        raise _refused(path, f"{path.name} is not there", "correct the path")
+    if not path.stat().st_size:
+        raise _refused(path, f"{path.name} is empty")
     said_by = "the file"
     if kind == "3mf":
         objects, own = read_3mf(path)
@@ -186,7 +190,11 @@ def _placed(named: Mapping[Name, trimesh.Trimesh], path: Path) -> Mapping[Name, 
     for mesh in named.values():
         points = mesh.vertices[np.unique(mesh.faces)]
         if not np.isfinite(points).all() or np.abs(points).max() > LARGEST_MM:
-            raise _refused(path, f"{path.name} has coordinates that are no places of a part")
+            raise _refused(
+                path,
+                f"{path.name} has coordinates that are no places of a part",
+                "look whether the unit is the one it was drawn in; else export the part again",
+            )
     return named
 
 
@@ -214,11 +222,13 @@ def _no_unit(
     )
 
 
-def _refused(path: Path, found: str) -> DesignError:
+def _refused(
+    path: Path, found: str, fix: str = "export the part again, from the program that made it"
+) -> DesignError:
     return DesignError(
         found,
         expected=f"a part as {', '.join(SURFACES)}, 3mf or step, in numbers up to "
         f"{LARGEST_MM:g} mm",
-        where=str(path.parent),
-        fix="export the part again, from the program that made it",
+        where=str(path.parent.absolute()),
+        fix=fix,
     )

@@ -15,10 +15,14 @@ from labkit.case import Order
 from labkit.design.family import Anatomy
 from labkit.design.imported import read_part
 from labkit.design.mirroring import MIRROR, check_side, placed
+from labkit.design.repair import MOST_TRIANGLES, crossing_places
 from labkit.errors import DesignError
 from labkit.parameters.design.fitted import Fitted
 from labkit.surface import solid
-from labkit.volume import Array
+from labkit.volume import Array, affine
+
+LEVEL = 0.1
+"""Sine of the axis' rise below which no end is the lower one: 6°, the project's own."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ def limb_of(
     Raises
     ------
     DesignError
-        The side, the file or its unit is wrong, the surface is not closed, or the part
-        reaches beyond it.
+        The side, the file or its unit is wrong, the surface is not closed or passes
+        through itself, its distal end is not told by its axis, or the part reaches beyond it.
     """
     check_side(order, parameters.scanned_side, parameters.mirror)
     surface, source = anatomy.surface, dict[str, object]()
@@ -72,8 +76,9 @@ def limb_of(
         found = read_part(Path(parameters.limb_file).expanduser(), unit)
         surface, source = found.mesh, found.as_dict()
     solid(surface.vertices, surface.faces, "the limb's surface")
-    to_limb = np.eye(4)
-    to_limb[:3, :3] = _directions(surface, parameters, turn_deg)
+    if parameters.limb_file:  # the segmentation's own surfaces are searched where they are made
+        _check_crossings(surface)
+    to_limb = affine(_directions(surface, parameters, turn_deg), np.zeros(3))
     if parameters.mirror:
         to_limb = MIRROR @ to_limb
     limb = placed(surface, to_limb)
@@ -86,13 +91,34 @@ def limb_of(
     if begin + parameters.length_mm > length:
         raise DesignError(
             f"a part from {begin:g} to {begin + parameters.length_mm:g} mm along the limb",
-            expected=f"at most the {length:.0f} mm that the surface shows",
+            expected=f"at most the {length:.3g} mm that the surface shows",
             where="03_design, from_mm and length_mm",
-            fix="shorten it, or scan more of the limb",
+            fix="shorten it, scan more of the limb, or give the unit of its file as it was drawn",
         )
     return Limb(
         limb, np.asarray(np.linalg.inv(to_limb), float), begin, begin + parameters.length_mm, source
     )
+
+
+def _check_crossings(surface: trimesh.Trimesh) -> None:
+    """A distance from a surface that passes through itself has no sure sign."""
+    crossing = crossing_places(surface)
+    if crossing is None:
+        raise DesignError(
+            f"a limb of {len(surface.faces)} triangles",
+            expected=f"at most {MOST_TRIANGLES}: more are not searched for crossings",
+            where="03_design, limb_file",
+            fix="export it with fewer triangles",
+        )
+    if len(crossing):
+        x, y, z = crossing[0]
+        raise DesignError(
+            f"a limb that passes through itself in {len(crossing)} places, first at "
+            f"{x:.1f}, {y:.1f}, {z:.1f} mm",
+            expected="a surface with one inside",
+            where="03_design, limb_file",
+            fix="mend it in the program that made it",
+        )
 
 
 def _directions(surface: trimesh.Trimesh, parameters: Fitted, turn_deg: float) -> Array:
@@ -101,7 +127,14 @@ def _directions(surface: trimesh.Trimesh, parameters: Fitted, turn_deg: float) -
     if parameters.axis == "limb":
         moments, axes = np.linalg.eigh(surface.moment_inertia)
         along = axes[:, np.argmin(moments)]
-    if abs(along[2]) > 1e-3 and (along[2] < 0) == (parameters.distal_end == "inferior"):
+        if abs(along[2]) < LEVEL:
+            raise DesignError(
+                "a limb that lies level: its axis does not say which end is distal",
+                expected="an axis that rises towards superior, +z, or falls",
+                where="03_design, axis and distal_end",
+                fix="turn the file so that the limb stands along z, or set axis to superior",
+            )
+    if (along[2] < 0) == (parameters.distal_end == "inferior"):
         along = -along
     left = np.eye(3)[0 if abs(along[0]) < 0.9 else 1]
     across = left - along * (left @ along)

@@ -10,7 +10,8 @@ import trimesh
 from labkit.design.part import Box, Part, PrintObject
 from labkit.design.printability.standing import needed_deg, overhangs, standing
 from labkit.equipment import PrinterProfile
-from labkit.volume import Array
+from labkit.errors import DesignError
+from labkit.volume import Array, affine
 
 MUST_GAIN = 0.1
 """A part is only turned where that saves a tenth of the cost.  The project's own."""
@@ -77,11 +78,14 @@ def propose(part: Part, printer: PrinterProfile) -> Proposal:
     """The orientation of least cost among those in which the part fits and stands.
 
     Compared are the present one, the six sides, and the largest faces of the convex
-    hull as the bottom.
+    hull as the bottom.  A part that must lie as designed is kept.
     """
     mesh = part.mesh
     present = _judged("as designed", np.eye(4), part, printer)
     others = [_judged(name, turn, part, printer) for name, turn in _turns(mesh)]
+    if part.lies_because:
+        ranked = tuple(sorted((present, *others), key=lambda each: each.cost_mm3))
+        return Proposal(ranked, present, f"kept: {part.lies_because}")
     usable = [each for each in (present, *others) if each.fits]
     if not usable:
         return Proposal((present, *others), present, "kept: it fits and stands in no other way")
@@ -105,8 +109,21 @@ def propose(part: Part, printer: PrinterProfile) -> Proposal:
 
 
 def turned(part: Part, orientation: Orientation) -> Part:
-    """The part laid down in this orientation: plate frame, features and transform with it."""
+    """The part laid down in this orientation: plate frame, features and transform with it.
+
+    Raises
+    ------
+    DesignError
+        It must lie as designed.
+    """
     turn = orientation.turn
+    if part.lies_because and not np.allclose(turn, np.eye(4)):
+        raise DesignError(
+            f"a part laid {orientation.name}",
+            expected=f"as designed: {part.lies_because}",
+            where="03_design, orientation",
+            fix="set orientation to 'as designed'",
+        )
     objects = []
     for each in part.objects:
         mesh = each.mesh.copy()
@@ -152,8 +169,7 @@ def _judged(name: str, rotation: Array, part: Part, printer: PrinterProfile) -> 
     mesh = part.mesh.copy()
     mesh.apply_transform(rotation)
     low, high = mesh.bounds
-    shift = np.eye(4)
-    shift[:3, 3] = -(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]
+    shift = affine(np.eye(3), (-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]))
     mesh.apply_transform(shift)
     turn = shift @ rotation
     hanging = overhangs(mesh, max_overhang_deg=printer.max_overhang_deg)

@@ -9,7 +9,7 @@ import trimesh
 
 from labkit.case import Check
 from labkit.surface import Distances, solid
-from labkit.volume import Array
+from labkit.volume import Array, affine
 
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]
 """The low and the high corner of a box, mm."""
@@ -43,9 +43,14 @@ class Feature:
     @property
     def direction(self) -> tuple[float, float, float]:
         """The direction that is measured along, a unit vector in the plate frame."""
-        turn = np.eye(4) if self.to_plate is None else np.array(self.to_plate)
+        turn = self._frame
         x, y, z = turn[:3, "xyz".index(self.axis)].round(9).tolist()
         return x, y, z
+
+    @property
+    def _frame(self) -> Array:
+        """(4, 4) from the frame of axis and box to the plate's, mm."""
+        return np.eye(4) if self.to_plate is None else np.array(self.to_plate)
 
     def as_dict(self) -> dict[str, Any]:
         """The feature as it stands in the part's record."""
@@ -53,14 +58,11 @@ class Feature:
 
     def moved(self, shift_mm: Array) -> "Feature":
         """The same feature, moved by (3,) mm."""
-        move = np.eye(4)
-        move[:3, 3] = shift_mm
-        return self.turned(move)
+        return self.turned(affine(np.eye(3), shift_mm))
 
     def turned(self, motion: Array) -> "Feature":
         """The same feature after a rigid motion (4, 4) of the part: box and axis go with it."""
-        own = np.eye(4) if self.to_plate is None else np.array(self.to_plate)
-        turn = motion @ own
+        turn = motion @ self._frame
         square = np.abs(turn[:3, :3]).round(9)
         if not np.isin(square, (0.0, 1.0)).all():
             return replace(self, to_plate=tuple((a, b, c, d) for a, b, c, d in turn.tolist()))
@@ -124,6 +126,7 @@ class Part:
     critical : boxes around surfaces that no support should stand on, mm, plate frame.
     pulled_along : (3,) the direction, plate frame, in which the part is loaded: layers
         come apart more easily than they break; left out where it is not known.
+    lies_because : why it must lie as designed; empty where it may be turned.
     """
 
     objects: tuple[PrintObject, ...]
@@ -137,6 +140,7 @@ class Part:
     caveats: list[str] = field(default_factory=list)
     critical: tuple[Box, ...] = ()
     pulled_along: tuple[float, float, float] | None = None
+    lies_because: str = ""
 
     @cached_property
     def mesh(self) -> trimesh.Trimesh:

@@ -8,9 +8,12 @@ import pyvista
 import trimesh
 
 from labkit.errors import DesignError
+from labkit.self_intersection import self_intersections
 from labkit.surface import Distances, mesh_of, signed_distances
 from labkit.volume import Array
 
+MOST_TRIANGLES = 1_000_000
+"""Larger surfaces are not searched for crossings: these take about 20 s on two processors."""
 _SAMPLE = 20_000
 
 
@@ -24,12 +27,15 @@ class Repaired:
     steps : what was done, in words; empty where nothing had to be.
     change : how far the repaired surface lies from the one that came, without sign.
     volume_change_mm3 : None where the input was open and had no volume.
+    crossing : (n, 3) where it passes through itself still, which nothing here mends;
+        None where it is too large to be searched.
     """
 
     mesh: trimesh.Trimesh
     steps: list[str]
     change: Distances
     volume_change_mm3: float | None
+    crossing: Array | None
 
 
 @dataclass
@@ -75,7 +81,18 @@ def repaired(mesh: trimesh.Trimesh, *, bound_mm: float, name: str = "the surface
             f"a change of at most {bound_mm:g} mm",
         )
     volume = float(made.volume - before.volume) if before.is_watertight else None
-    return Repaired(made, work.steps, change, volume)
+    return Repaired(made, work.steps, change, volume, crossing_places(made))
+
+
+def crossing_places(mesh: trimesh.Trimesh) -> Array | None:
+    """(n, 3), the frame and unit of the surface: where it passes through itself.
+
+    None where it has more than `MOST_TRIANGLES`.
+    """
+    if len(mesh.faces) > MOST_TRIANGLES:
+        return None
+    crossing = self_intersections(np.asarray(mesh.vertices), np.asarray(mesh.faces))
+    return np.asarray(mesh.triangles_center[crossing[:, 0]], float)
 
 
 def _tidied(work: _Work) -> None:

@@ -8,6 +8,8 @@ _NUMBER = r"\s*-?\d+(?:\.\d*)?\s*"
 PLACE = f"{_NUMBER},{_NUMBER},{_NUMBER}"
 PLACES = f"^(?:{PLACE}(?:;{PLACE})*)?$"
 """What a text of places looks like: ``x, y, z; x, y, z``, or nothing."""
+PLACE_PAIRS = f"^(?:{PLACE};{PLACE}(?:;{PLACE};{PLACE})*)?$"
+"""Places in pairs, or nothing."""
 
 
 def bounds(field: FieldInfo) -> tuple[float | None, float | None]:

@@ -12,7 +12,8 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -241,7 +242,7 @@ def run_notebook(
     """
     _check_parameters(source, set(parameters) - set(family))
     try:
-        with storage_errors(output):
+        with storage_errors(output), _names_checked_above():
             papermill.execute_notebook(
                 str(source),
                 str(output),
@@ -266,6 +267,24 @@ def run_notebook(
         ) from error
     except _KernelEndedError as error:
         raise _kernel_died(error, source, output) from error
+
+
+@contextmanager
+def _names_checked_above() -> Iterator[None]:
+    """Without papermill's warning of each name that the parameters cell lacks.
+
+    It would tell a person that each parameter of a family is unknown.
+    """
+
+    def other(said: logging.LogRecord) -> bool:
+        return not said.getMessage().startswith("Passed unknown parameter")
+
+    log = logging.getLogger("papermill")
+    log.addFilter(other)
+    try:
+        yield
+    finally:
+        log.removeFilter(other)
 
 
 def _check_parameters(source: Path, parameters: Collection[str]) -> None:

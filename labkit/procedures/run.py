@@ -324,7 +324,8 @@ def _put_back(case: Case) -> None:
     """
     for aside in sorted((case.evidence / "unsigned").glob("*-*"), reverse=True):
         folder = case.root / aside.name.partition("-")[0]
-        if not folder.exists() and not is_signed(case, folder):
+        known = folder.name.partition(".")[0] in STAGES
+        if known and not folder.exists() and not is_signed(case, folder):
             with storage_errors(folder):
                 aside.rename(folder)
 

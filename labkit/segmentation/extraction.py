@@ -13,9 +13,9 @@ from labkit.parameters import Segmentation
 from labkit.segmentation.editing import EditingStep, editing_step, two_sided_mm
 from labkit.segmentation.half_height import half_height_shift
 from labkit.segmentation.isosurface import Isosurface, isosurface, off_grey_values_mm
-from labkit.segmentation.self_intersection import self_intersections
 from labkit.segmentation.shells import cone_volumes_mm3, largest_bodies
 from labkit.segmentation.smoothing import smoothing_shift, with_normals
+from labkit.self_intersection import self_intersections
 from labkit.surface import mesh_of, solid
 from labkit.volume import Array, Volume
 

@@ -13,6 +13,18 @@ from labkit.segmentation.learned import learned_segmentation
 from labkit.segmentation.masks import check_unit
 from labkit.volume import Volume
 
+UNUSED = (
+    "crop_lps_mm",
+    "seeds_lps_mm",
+    "components",
+    "smallest_piece_mm3",
+    "open_mm",
+    "close_mm",
+    "split_neck_mm",
+    "fill_holes_mm3",
+)
+"""What makes a mask of a threshold, and leaves one that is given as it is."""
+
 
 class Stage(Protocol):
     """What is needed of a stage."""
@@ -62,6 +74,9 @@ def given_mask(stage: Stage, volume: Volume) -> LabelMap | None:
     source = stage.parameters.mask_from
     if source != "threshold":
         check_unit(volume)  # a model may take hours
+        fields = type(stage.parameters).model_fields
+        if unused := [n for n in UNUSED if getattr(stage.parameters, n) != fields[n].default]:
+            stage.warn(f"the mask is taken whole: {', '.join(unused)} did not change it")
     if source == "file":
         return _of_a_file(stage, volume)
     kept = kept_as(type(stage.parameters).model_fields["mask_file"])

@@ -1,5 +1,6 @@
 """Several structures that touch, as bodies that share their boundary exactly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import manifold3d
@@ -33,12 +34,17 @@ def extract_label_surfaces(
     volume: Volume,
     labels: npt.NDArray[np.uint8],
     parameters: Segmentation,
+    names: Mapping[int, str] | None = None,
 ) -> LabelSurfaces:
     """The bodies of all labels (k, j, i) uint8, 0 outside; without gap or overlap.
 
     The outer surface comes from the grey values, as for one structure.  It is then cut
     along the blurred border between the labels, so that neighbours have the same triangles
     there and the bodies add up to the whole.
+
+    Parameters
+    ----------
+    names : of the labels, for messages.
 
     Raises
     ------
@@ -57,7 +63,10 @@ def extract_label_surfaces(
         cut = _territory(volume, labels, values[place:], parameters.decimation_bound_mm)
         bodies[value], rest = rest.split(cut)
     bodies[values[-1]] = rest
-    return LabelSurfaces(whole, {value: _mesh(value, body) for value, body in bodies.items()})
+    named = {value: f"label {value}" for value in values} | dict(names or {})
+    return LabelSurfaces(
+        whole, {value: _mesh(named[value], body) for value, body in bodies.items()}
+    )
 
 
 def _territory(
@@ -99,12 +108,12 @@ def _territory(
     return solid(points, triangles, f"the border of label {values[0]}").simplify(bound_mm / 4)
 
 
-def _mesh(value: int, body: manifold3d.Manifold) -> trimesh.Trimesh:
+def _mesh(name: str, body: manifold3d.Manifold) -> trimesh.Trimesh:
     if body.is_empty():
         raise SegmentationError(
-            f"nothing of label {value} in the surface",
-            expected="a structure of printable size for every label",
+            f"nothing of {name} in the surface",
+            expected="structures of printable size",
             where="02_segmentation",
-            fix="remove the label, or lower the threshold",
+            fix=f"leave {name} out, or lower its threshold",
         )
     return checked_mesh(body)

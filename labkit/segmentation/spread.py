@@ -37,6 +37,7 @@ class Spread:
 
     Parameters
     ----------
+    reference : the decisions of the first designer, which the others differ from.
     rows : one mapping per designer, under `SPREAD_COLUMNS`; deviations are means over the area of
         the reference, without sign and with, and the 95th percentile without.
     sd_mm : (n,) float64, mm, per vertex of the reference: the standard deviation over the
@@ -47,6 +48,7 @@ class Spread:
     """
 
     structure: str
+    reference: Mapping[str, object]
     rows: list[dict[str, object]]
     sd_mm: Array
     p95_sd_mm: float
@@ -100,6 +102,7 @@ def _spread(outcomes: Sequence[Outcome], reference: trimesh.Trimesh) -> Spread:
     start_mm3 = outcomes[0].volume_mm3
     return Spread(
         structure=outcomes[0].designer.structure,
+        reference=outcomes[0].designer.parameters.decided(),
         rows=[_row(one, start_mm3, weights) for one in outcomes],
         sd_mm=sd_mm,
         p95_sd_mm=_percentile(sd_mm, weights, 95),
@@ -191,6 +194,7 @@ def write_study(
     structures = [
         {
             "structure": found.structure,
+            "reference": dict(found.reference),
             "designers": len(found.rows),
             "refused": found.refused,
             "largest_deviation_mm": found.deviation_mm,

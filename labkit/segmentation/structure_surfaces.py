@@ -16,7 +16,7 @@ from labkit.segmentation.editing import EditingStep
 from labkit.segmentation.extraction import Surface, SurfaceError, checked_mesh, extract_surface
 from labkit.segmentation.label_surfaces import extract_label_surfaces
 from labkit.segmentation.shells import cone_volumes_mm3
-from labkit.segmentation.structures import Structures
+from labkit.segmentation.structures import Structures, named_in_errors
 from labkit.surface import solid
 from labkit.volume import Array, Volume
 
@@ -79,22 +79,30 @@ def extract_structures(volume: Volume, structures: Structures) -> StructureSurfa
     SegmentationError
         Nothing of printable size is left of a structure; or as `extract_surface`.
     """
-    found = []
-    for values in _by_threshold(structures):
-        own = structures.decided[values[0]]
-        if len(values) == 1:
-            surface = extract_surface(volume, structures.mask_of(values[0]), own)
-            found.append((surface, {values[0]: surface.mesh}))
-            continue
-        cut = extract_label_surfaces(volume, structures.labels_among(values), own)
-        found.append((cut.whole, cut.meshes))
     names, segments = structures.names, structures.label_map.segments
+    found, groups = [], _by_threshold(structures)
+    for values in groups:
+        of = ", ".join(names[value] for value in values) if len(groups) > 1 else ""
+        with named_in_errors(of):
+            found.append(_surfaces(volume, structures, values))
     whole, bodies = found[0] if len(found) == 1 else _fitted(found, names)
     return StructureSurfaces(
         whole,
         {name: bodies[value] for value, name in names.items()},
         {name: segments[value].rgb for value, name in names.items()},
     )
+
+
+def _surfaces(
+    volume: Volume, structures: Structures, values: list[int]
+) -> tuple[Surface, dict[int, trimesh.Trimesh]]:
+    """The surface around structures of one threshold, and the body of each."""
+    own = structures.decided[values[0]]
+    if len(values) == 1:
+        surface = extract_surface(volume, structures.mask_of(values[0]), own)
+        return surface, {values[0]: surface.mesh}
+    cut = extract_label_surfaces(volume, structures.labels_among(values), own, structures.names)
+    return cut.whole, cut.meshes
 
 
 def _by_threshold(structures: Structures) -> list[list[int]]:

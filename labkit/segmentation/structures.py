@@ -115,7 +115,7 @@ def structures_of(
     decided = {value: _alone(parameters, one) for value, one in enumerate(listed, 1)}
     masks = {}
     for one, (value, own) in zip(listed, decided.items(), strict=True):
-        with _named_in_errors(one.name if asked else ""):
+        with named_in_errors(one.name if asked else ""):
             masks[value] = segment(volume, own)
     labels = masks[1]
     if len(masks) > 1:
@@ -125,6 +125,19 @@ def structures_of(
     kinds = [own.structure for own in decided.values()]
     label_map = structures_labelled(labels, volume, kinds, [one.name for one in listed])
     return _checked(Structures(label_map, decided, masks))
+
+
+@contextmanager
+def named_in_errors(name: str) -> Iterator[None]:
+    """Say of which structure an error is; nothing where there is only one."""
+    try:
+        yield
+    except SegmentationError as error:
+        if not name or type(error) is not SegmentationError:  # others carry places with them
+            raise
+        raise SegmentationError(
+            f"{name}: {error.found}", expected=error.expected, where=error.where, fix=error.fix
+        ) from error
 
 
 def _alone(parameters: Segmentation, one: NamedStructure) -> Segmentation:
@@ -167,18 +180,6 @@ def _as_given(
         # a mask that was given is taken whole
         decided[value] = own.model_copy(update={"components": given.labels.size})
     return Structures(replace(given, segments=segments), decided, {})
-
-
-@contextmanager
-def _named_in_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except SegmentationError as error:
-        if not name:
-            raise
-        raise SegmentationError(
-            f"{name}: {error.found}", expected=error.expected, where=error.where, fix=error.fix
-        ) from error
 
 
 def _nearest(label_map: LabelMap, places_kji: npt.NDArray[np.bool_]) -> Labels:

@@ -39,7 +39,7 @@ OPERATORS = {
 }
 """What a designer may do differently, and the parameter of 02_segmentation behind it."""
 
-SHARED = ("surface", "volume")
+SHARED = ("self_intersection", "surface", "volume")
 LIBRARIES = ("connected-components-3d", "manifold3d", "numpy", "pyvista", "scipy", "trimesh", "vtk")
 """Modules of the kit beside these here, and packages, that decide where a surface lies."""
 

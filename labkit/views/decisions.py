@@ -136,7 +136,7 @@ def _input(name: str, field: FieldInfo, value: Any) -> ipywidgets.DOMWidget:
 
 def _help(field: FieldInfo) -> ipywidgets.HTML:
     words = "; ".join(part for part in (_words(field), _range(field)) if part)
-    return ipywidgets.HTML(f'<span style="margin-left: 16em">{escape(words)}</span>')
+    return ipywidgets.HTML(f'<div style="margin-left: 16em">{escape(words)}</div>')
 
 
 def _words(field: FieldInfo) -> str:

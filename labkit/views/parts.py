@@ -31,7 +31,10 @@ def printable(mesh: trimesh.Trimesh, found: _Printability) -> Picture:
 
     Marked is the worst place of each check that does not pass.
     """
+    title = "Where it is hard to print"
     thin = found.too_thin_mm > 0
+    if not thin.any():
+        return surface(mesh, frame="plate", title=title, marks=found.places)
     # with points of their own, else the colour of a thin letter runs over the plate under it
     shared, own = np.unique(mesh.faces[thin], return_inverse=True)
     faces = mesh.faces.copy()
@@ -43,7 +46,7 @@ def printable(mesh: trimesh.Trimesh, found: _Printability) -> Picture:
     return surface(
         apart,
         frame="plate",
-        title="Where it is hard to print",
+        title=title,
         distances_mm=short_mm,
         meaning="too thin",
         marks=found.places,

@@ -1,16 +1,12 @@
 """Analytic limbs, and a judge of parts: shared by the tests of what is worn on a limb."""
 
-import os
-
 import manifold3d
 import numpy as np
 import trimesh
 
 from labkit.design import Part
 
-RANDOM_PARTS = int(os.environ.get("LABKIT_RANDOM_PARTS", "20"))
-PLACE = np.array([-140.0, 25.0, 1300.0])
-"""Somewhere that a patient could be, LPS mm."""
+from .shapes import PLACE
 
 
 def beside(x_mm: float, y_mm: float, z_mm: float) -> np.ndarray:

@@ -32,6 +32,20 @@ def on_ellipsoid(half_axes_mm: tuple[float, float, float], direction: Any) -> Ar
     return np.asarray(PLACE + towards / np.linalg.norm(towards / np.array(half_axes_mm)))
 
 
+def crossing_bar() -> trimesh.Trimesh:
+    """A bar of 20 by 10 by 4 mm at the origin, its end bent round and back through itself.
+
+    One closed manifold shell, oriented outwards.
+    """
+    bar = trimesh.creation.box(bounds=((0, -5, -2), (80, 5, 2)))
+    points, faces = trimesh.remesh.subdivide_to_size(bar.vertices, bar.faces, 1.5)
+    turn = np.clip(points[:, 0] - 20, 0, None) / 10  # on a circle of 10 mm, nearly all around
+    radius = 10 - points[:, 2]
+    x = np.where(turn > 0, 20 + radius * np.sin(turn), points[:, 0])
+    z = np.where(turn > 0, 10 - radius * np.cos(turn), points[:, 2])
+    return trimesh.Trimesh(np.column_stack([x, points[:, 1], z]), faces)
+
+
 def joined(*surfaces: trimesh.Trimesh) -> trimesh.Trimesh:
     """Their union."""
     made = trimesh.boolean.union(list(surfaces), engine="manifold")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import trimesh
 
+from labkit import equipment
 from labkit.case import Check, Order
-from labkit.design import Anatomy, Part, design_part
+from labkit.design import Anatomy, Part, design_part, propose, turned
 from labkit.errors import DesignError, ParameterError
 from labkit.parameters import AnatomicalModel, validated
 from labkit.surface import signed_distances
@@ -73,6 +74,21 @@ def test_the_wall_of_a_hollow_part_is_as_thick_as_asked(order: Order, shape: str
     assert part.metrics["hollow_mm3"] == pytest.approx(volume, rel=0.02)
     assert _check(part, "thinnest wall").verdict == "pass"
     assert part.bodies == 1
+
+
+def test_a_model_with_drains_is_not_turned(order: Order, lab_home: Path) -> None:
+    machine = equipment.printer("practice")
+    whole, drained = (
+        _designed(ellipsoid((8, 14, 24)), order, base="none", hollow=hollow)
+        for hollow in (False, True)
+    )
+    assert propose(whole, machine).chosen.name != "as designed"
+    proposal = propose(drained, machine)
+    assert proposal.chosen.name == "as designed"
+    assert "drains" in proposal.reason
+    with pytest.raises(DesignError, match="drains lead straight down"):
+        turned(drained, next(each for each in proposal.compared if each.name == "top down"))
+    assert np.allclose(turned(drained, proposal.chosen).mesh.bounds, drained.mesh.bounds)
 
 
 def test_the_drain_opens_the_hollow_through_the_base(order: Order) -> None:

@@ -13,6 +13,7 @@ from labkit.design import read_part
 from labkit.design.imported import UNITS
 from labkit.errors import DesignError
 
+from .shapes import crossing_bar
 from .step import block_step
 
 needs_cad = pytest.mark.skipif(
@@ -193,6 +194,27 @@ def test_the_command_says_what_is_wrong_and_where(
             assert said["unit"] == "mm"
             assert {each["verdict"] for each in said["checks"]} == {"pass"}
     assert codes == {"mm": 0, "m": 2, "none": 2}
+
+
+def test_a_part_that_passes_through_itself_is_said_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "home"))
+    crossing_bar().export(tmp_path / "mueller.stl")
+    with pytest.raises(SystemExit):
+        main(["part", "check", str(tmp_path / "mueller.stl"), "--unit", "mm", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    (row,) = [row for row in said["checks"] if row["name"].endswith("passes through itself")]
+    assert row["verdict"] == "action"
+    assert row["value"] > 10
+    assert len(row["where_mm"]) == 3
+    assert said["objects"] == 1
+
+
+def test_the_record_of_a_file_holds_no_names(tmp_path: Path, block: trimesh.Trimesh) -> None:
+    path = tmp_path / "mueller.obj"
+    path.write_text("o Mueller^Anna\n" + trimesh.exchange.obj.export_obj(block))
+    assert "ueller" not in str(read_part(path, "mm").as_dict())
 
 
 def test_a_part_too_large_for_the_printer_ends_with_code_1(

@@ -11,14 +11,17 @@ from labkit.design import Anatomy, Part, design_part
 from labkit.design.imported import read_part
 from labkit.design.mirroring import mirrored
 from labkit.design.orthosis.ventilation import nominal_open_share
-from labkit.errors import DesignError, ParameterError
+from labkit.design.printability.thickness import walls
+from labkit.errors import DesignError
 from labkit.parameters import Orthosis, Segmentation, validated
 from labkit.scan import choose, discover, read_volume
 from labkit.segmentation import extract_surface, segment
 from labkit.slicing.slicer import slice_part
 from labkit.surface import signed_distances, write_stl
 
-from .limbs import PLACE, RANDOM_PARTS, assert_features, assert_printable, beside, tube
+from .limbs import assert_features, assert_printable, beside, tube
+from .proving import RANDOM_PARTS, assert_refused_outside
+from .shapes import PLACE, crossing_bar
 
 RADIUS = 18.0
 SMALL = {"from_mm": 5.0, "length_mm": 50.0, "closures": 1, "strap_mm": 12.0, "step_mm": 1.0}
@@ -104,6 +107,19 @@ def test_edges_bend_away_by_the_flare(limb: trimesh.Trimesh, splint: Any) -> Non
     assert _inner_radii(part, -1, 1e-3).min() == pytest.approx(RADIUS + 1.5 + 4.0, abs=0.1)
     assert _inner_radii(part, 49.999, 51).min() == pytest.approx(RADIUS + 1.5 + 4.0, abs=0.1)
     assert _inner_radii(part, 20, 30).max() < RADIUS + 1.5 + 0.05
+
+
+@pytest.mark.parametrize("wall_mm", [1.2, 3.0])
+def test_a_flare_of_45_degrees_ends_in_a_rim_that_can_be_printed(
+    limb: trimesh.Trimesh, splint: Any, wall_mm: float
+) -> None:
+    part = splint(limb, closure="none", wall_mm=wall_mm, flare_mm=3.0, flare_length_mm=6.0)
+    found = walls(part.mesh, reach_mm=8.0)
+    assert found.area_below_mm2(0.66 * wall_mm) < 5
+    assert part.metrics["wall_p01_mm"] > 0.95 * wall_mm
+    top = part.mesh.vertices[part.mesh.vertices[:, 2] > 50 - 1e-3]
+    radius = np.hypot(top[:, 0], top[:, 1])
+    assert np.ptp(radius) == pytest.approx(wall_mm * np.sqrt(0.5), abs=0.15)
 
 
 @pytest.mark.parametrize("closure", ["strap slots", "screw lugs", "none"])
@@ -234,6 +250,18 @@ def test_two_limbs_side_by_side_or_an_open_one_are_refused(
         splint(torn)
 
 
+def test_a_limb_file_that_crosses_itself_or_lies_level_is_refused(
+    limb: trimesh.Trimesh, splint: Any, tmp_path: Path
+) -> None:
+    crossing_bar().export(tmp_path / "crossing.stl")
+    with pytest.raises(DesignError, match="passes through itself"):
+        splint(limb, limb_file=str(tmp_path / "crossing.stl"), limb_file_unit="mm")
+    level = limb.copy()
+    level.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [0, 1, 0]))
+    with pytest.raises(DesignError, match="which end is distal"):
+        splint(level)
+
+
 def _random(rng: np.random.Generator) -> dict[str, Any]:
     """Within the envelope, and within what the parameters say of each other."""
 
@@ -275,18 +303,7 @@ def test_random_parameters_give_printable_splints(splint: Any) -> None:
 
 
 def test_what_lies_outside_the_envelope_is_refused_by_name() -> None:
-    rng = np.random.default_rng(3)
-    model = type(validated("03_design", {"device": "orthosis"}))
-    numbers = [(n, f) for n, f in model.model_fields.items() if f.annotation in (int, float)]
-    for _ in range(50):
-        name, field = numbers[rng.integers(len(numbers))]
-        low, high = (
-            next(getattr(m, k) for m in field.metadata if hasattr(m, k)) for k in ("ge", "le")
-        )
-        beyond = float(rng.choice([low - rng.uniform(1, 9), high + rng.uniform(1, 9)]))
-        value = round(beyond) if field.annotation is int else beyond
-        with pytest.raises(ParameterError, match=rf"{name} = "):
-            validated("03_design", {"device": "orthosis", name: value})
+    assert_refused_outside(Orthosis)
 
 
 @pytest.mark.parametrize("number", range(3))

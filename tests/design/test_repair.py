@@ -10,6 +10,8 @@ import trimesh
 from labkit.design import read_part, repaired
 from labkit.errors import DesignError
 
+from .shapes import crossing_bar
+
 
 @pytest.fixture
 def ball() -> trimesh.Trimesh:
@@ -82,6 +84,22 @@ def test_a_cavity_stays_a_cavity() -> None:
     hollow = trimesh.boolean.difference([outer, inner], engine="manifold")
     assert isinstance(hollow, trimesh.Trimesh)
     assert repaired(hollow, bound_mm=0.01).mesh.volume == pytest.approx(7000)
+
+
+def test_a_shell_that_passes_through_itself_says_where() -> None:
+    found = repaired(crossing_bar(), bound_mm=0.1)
+    assert found.mesh.is_watertight
+    assert found.crossing is not None and len(found.crossing) > 10
+    assert np.abs(found.crossing[:, 2]).max() < 5, "where the hook meets the bar again"
+
+
+def test_a_whole_surface_has_no_crossing_and_one_too_large_is_not_searched(
+    ball: trimesh.Trimesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = repaired(ball, bound_mm=0.1).crossing
+    assert found is not None and found.shape == (0, 3)
+    monkeypatch.setattr("labkit.design.repair.MOST_TRIANGLES", 100)
+    assert repaired(ball, bound_mm=0.1).crossing is None
 
 
 def test_every_broken_mesh_is_made_whole_or_refused_in_words(real_data: Path) -> None:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import trimesh
 
+from labkit import equipment
 from labkit.case import Check, Order
-from labkit.design import Anatomy, Part, design_part
+from labkit.design import Anatomy, Part, design_part, printability
 from labkit.design.solids import block, raised_text, rod
+from labkit.design.surgical_guide import _plan_checks
 from labkit.design.surgical_guide.seating import stability
 from labkit.errors import DesignError, ParameterError
 from labkit.parameters import SurgicalGuide, validated
@@ -142,6 +144,10 @@ def test_a_drill_of_the_sleeves_diameter_goes_where_it_was_planned(order: Order)
         assert row["entry_lps_mm"] == pytest.approx(entry, abs=1e-5)
         assert row["direction_lps"] == pytest.approx(along, abs=1e-5)
         assert row["inner_mm"] == pytest.approx(3.2, abs=0.01)
+        wide = [check for check in _plan_checks([row]) if "inner diameter" in check.name]
+        wider = _plan_checks([row | {"inner_error_mm": 0.06}])
+        assert [check.verdict for check in wide] == ["pass"]
+        assert "fail" in [check.verdict for check in wider]
         feature = part.features[n - 1]
         assert (feature.name, feature.nominal_mm) == (f"sleeve {n}, inner diameter", 3.2)
         assert _opening_mm(part, n - 1) == pytest.approx(3.2, abs=0.05)
@@ -355,3 +361,10 @@ def test_guides_are_sliced(order: Order, tmp_path: Path, lab_home: Path, shape: 
     chosen = {"slots_lps_mm": slot} if shape == "slot" else {"trajectories_lps_mm": HOLE}
     windows = seen if shape == "window" else ""
     assert_slices(_designed(_bone(), order, windows_lps_mm=windows, **chosen), tmp_path)
+
+
+def test_printability_takes_none_of_the_guides_own_numbers_away(order: Order) -> None:
+    part = _designed(_bone(), order, trajectories_lps_mm=HOLE)
+    found = printability(part, equipment.printer("practice"))
+    assert part.metrics.keys().isdisjoint(found.metrics), "the notebook joins both"
+    assert part.metrics["contact_mm2"] > 100

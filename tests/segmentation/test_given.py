@@ -126,6 +126,20 @@ def test_a_name_that_may_be_the_patients_is_left_out_everywhere(
     assert name.encode() not in stage.output(KEPT).read_bytes()
 
 
+def test_what_leaves_a_given_mask_as_it_is_is_said(case: Case, tmp_path: Path) -> None:
+    volume = scan()
+    write_label_map(two_blocks(volume), tmp_path / "m.seg.nrrd")
+    named = {"mask_from": "file", "mask_file": str(tmp_path / "m.seg.nrrd")}
+    stage = stage_of(case, open_mm=1.0, crop_lps_mm="0, 0, 0; 1, 1, 1", **named)
+    found = given_mask(stage, volume)
+    assert found is not None
+    assert (found.labels == two_blocks(volume).labels).all()
+    assert stage.warnings == ["the mask is taken whole: crop_lps_mm, open_mm did not change it"]
+    plain = stage_of(case, **named)
+    given_mask(plain, volume)
+    assert plain.warnings == []
+
+
 def test_a_scan_without_hu_is_refused_before_a_model_is_asked(case: Case) -> None:
     with pytest.raises(SegmentationError, match="no physical unit"):
         given_mask(stage_of(case, mask_from="model"), replace(scan(), unit="arbitrary"))

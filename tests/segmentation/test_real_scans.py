@@ -10,7 +10,7 @@ from labkit.errors import SegmentationError
 from labkit.parameters import Segmentation
 from labkit.scan import Limits, choose, discover, read_volume
 from labkit.segmentation import SurfaceError, extract_surface, segment
-from labkit.segmentation.self_intersection import self_intersections
+from labkit.self_intersection import self_intersections
 from labkit.surface import read_stl, solid, write_stl
 from labkit.views import where_it_fails
 from tests.scan.test_real_data import CASES

@@ -182,6 +182,18 @@ def test_labels_of_a_given_mask_share_their_boundary() -> None:
     assert set(found.parts) == {"Left half", "left-half"}
 
 
+@pytest.mark.parametrize("second", ["screw", "screw: teeth 800"])
+def test_a_segment_too_small_to_be_printed_is_named(second: str) -> None:
+    volume = ball_scan()
+    labels = (volume.voxels > 475).astype(np.uint8)
+    labels[0, 0, 0] = 2
+    given = LabelMap.on(volume, labels, {1: Segment("femur"), 2: Segment("screw")})
+    asked = HALF.model_copy(update={"structures": f"femur; {second}"})
+    with pytest.raises(SegmentationError, match="screw") as caught:
+        extract_structures(volume, structures_of(volume, asked, given))
+    assert "printable size" in caught.value.expected
+
+
 @pytest.mark.parametrize(
     ("names", "files"),
     [

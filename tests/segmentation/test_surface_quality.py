@@ -13,7 +13,7 @@ from labkit.parameters import Segmentation
 from labkit.scan import discover, read_volume
 from labkit.segmentation import Surface, SurfaceError, extract_surface, segment
 from labkit.segmentation import extraction as at_work
-from labkit.segmentation.self_intersection import _cross, self_intersections
+from labkit.self_intersection import _cross, self_intersections
 from labkit.surface import read_stl, write_stl
 from labkit.volume import Volume
 from tests.segmentation.surfaces import HALF, ball_scan, edge, grid_mm, scan_of, wall

@@ -191,5 +191,9 @@ def test_the_files_hold_every_designer_the_checks_and_the_conclusion(tmp_path: P
     assert [row["threshold_hu"] for row in rows] == ["475", "265", "685"]
     content = json.loads((tmp_path / "spread.json").read_text())
     assert content["of"] == "C-0001"
+    assert (
+        content["structures"][0]["reference"]
+        == BASE.model_copy(update={"threshold_hu": 475}).decided()
+    )
     assert content["structures"][0]["conclusion"] == spreads[0].conclusion
     assert [check["verdict"] for check in content["checks"]] == ["pass"] * 4

@@ -38,6 +38,8 @@ def test_thin_places_are_coloured_and_marked(block: trimesh.Trimesh) -> None:
     assert plain.png != marked.png
     assert "marked: 1 thinnest wall" in marked.alt
     assert "marked" not in plain.alt
+    assert "coloured" in marked.alt
+    assert "coloured" not in plain.alt, "nothing is too thin: a scale of 0.001 mm says nothing"
     assert "10.0 mm (X) × 20.0 mm (Y) × 30.0 mm (Z)" in marked.alt
 
 

@@ -9,15 +9,9 @@ import trimesh
 from labkit.case import Check, Order
 from labkit.design.anatomical_model.base import BASE_THICKNESS_MM as BASE_THICKNESS_MM
 from labkit.design.anatomical_model.base import OVERLAP_MM, base_under
-from labkit.design.anatomical_model.cutting import (
-    HalfSpace,
-    Section,
-    cut,
-    half_spaces,
-    section_of,
-)
 from labkit.design.anatomical_model.fragments import pins
 from labkit.design.anatomical_model.hollow import Hollow, hollow
+from labkit.design.cutting import HalfSpace, Section, cut, half_spaces, section_of
 from labkit.design.family import Anatomy, Family
 from labkit.design.part import Edit, Feature, Part, PrintObject
 from labkit.design.solids import bounds, box
@@ -30,6 +24,7 @@ COLOURS = ("#c0504d", "#4f81bd", "#9bbb59", "#f2c14e", "#8064a2", "#4bacc6")
 """Of further structures, in their order."""
 SLIVER_MM3 = 5.0
 """Smaller pieces are left-overs of borders that two structures share (the project's own)."""
+DRAINS = "its drains lead straight down, and what flows out was checked in this pose"
 _SAMPLE = 20_000
 
 
@@ -107,6 +102,7 @@ def design_anatomical_model(anatomy: Anatomy, parameters: AnatomicalModel, order
         edits=[Edit("cut, base and blocks", edited, change_mm3)],
         warnings=_warnings(anatomy, parameters, _pieces(body), len(objects)),
         caveats=_caveats(parameters, len(gaps)),
+        lies_because=DRAINS if inside else "",
     )
 
 

@@ -21,6 +21,7 @@ from labkit.design.solids import bounds, box
 from labkit.errors import DesignError
 from labkit.parameters.design.orthosis import Orthosis
 from labkit.surface import mesh_of
+from labkit.volume import affine
 
 
 def design_orthosis(anatomy: Anatomy, parameters: Orthosis, order: Order) -> Part:
@@ -45,8 +46,6 @@ def design_orthosis(anatomy: Anatomy, parameters: Orthosis, order: Order) -> Par
     pieces = _halves(body, parameters)
     low, high = bounds(joined(pieces))
     shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    to_plate = np.eye(4)
-    to_plate[:3, 3] = shift
 
     together = joined(pieces)
     mesh = mesh_of(together)
@@ -59,7 +58,7 @@ def design_orthosis(anatomy: Anatomy, parameters: Orthosis, order: Order) -> Par
             PrintObject(f"{order.case} {name}", mesh_of(piece.translate(shift)))
             for name, piece in zip(names, pieces, strict=True)
         ),
-        plate_to_patient=limb.to_source @ np.linalg.inv(to_plate),
+        plate_to_patient=limb.to_source @ affine(np.eye(3), -shift),
         features=[feature.moved(shift) for feature in [*closed.features, whole]],
         checks=[
             *shell.checks(fit, thickness),

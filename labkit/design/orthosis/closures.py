@@ -20,9 +20,9 @@ HOLE_MM = {"M3": 3.4, "M4": 4.5, "M5": 5.5}
 EDGE_MM = 4.0
 """Wall left beside a slot or hole: ten lines of a 0.4 mm nozzle; the project's own."""
 SLOT_MM = 3.5
-"""Height of a strap's slot: hook-and-loop straps are 1 to 3 mm thick."""
+"""Height of a strap's slot, the project's own: hook-and-loop straps are 1 to 3 mm thick."""
 LUG_MM = 5.0
-"""Thickness of a lug."""
+"""Thickness of a lug; the project's own."""
 
 
 @dataclass

@@ -84,7 +84,7 @@ def printability(
     _overhangs(found, mesh, printer)
     _trapped(found, body, printer)
     stands = standing(mesh)
-    found.metrics["contact_mm2"] = stands.contact_mm2
+    found.metrics["plate_contact_mm2"] = stands.contact_mm2
     limit_deg = needed_deg(printer.acceleration_mm_s2)
     _at_least(found, "tipping angle", stands.tipping_deg, limit_deg, "deg", mesh.center_mass)
     return replace(

@@ -22,6 +22,7 @@ ROUND_MM = 0.05
 WIDEST_GAP_DEG = 60.0
 """Around the axis without a corner: five sixths of a circle hold a pin; the project's own."""
 SMALLEST_MM = 0.8
+"""Narrower bores close in printing: two lines of a 0.4 mm nozzle; the project's own."""
 _FEWEST_FACETS = 12
 _FLAT_DEG, _SHARPEST_DEG = 0.006, 40.0
 _SIDES = 96

@@ -56,7 +56,8 @@ def design_hand_parts(parameters: Prosthesis, order: Order) -> Part:
 
     Restrictions
     ------------
-    The set was not made from the patient: ``plate_to_patient`` only undoes the scaling.
+    The set was not made from the patient: ``plate_to_patient`` only undoes the
+    scaling and the mirroring.
 
     Raises
     ------
@@ -82,9 +83,14 @@ def design_hand_parts(parameters: Prosthesis, order: Order) -> Part:
     said += f"{parameters.hardware_up_to_mm:g} mm keep their size"
     return Part(
         objects=objects,
-        plate_to_patient=np.diag([1 / scale] * 3 + [1.0]),
+        plate_to_patient=(MIRROR if parameters.mirror else np.eye(4))
+        @ np.diag([1 / scale] * 3 + [1.0]),
         features=[Feature("part 1, height", "z", scale * tall, around)],
-        checks=[*_checks(rows, parameters), side_check(parameters, order)],
+        checks=[
+            *_checks(rows, parameters),
+            _crossing_check(table),
+            side_check(parameters, order),
+        ],
         metrics={"scale": scale, "parts": float(len(made)), "bores_kept": float(len(rows))},
         details={"parts": table, "bores": rows, **record_of(sizes, parameters)},
         edits=[
@@ -197,7 +203,7 @@ def _read(parameters: Prosthesis) -> list[tuple[trimesh.Trimesh, dict[str, Any]]
             "no parts to scale",
             expected="a file, or a folder of files, as " + ", ".join(_KINDS),
             where="03_design, parts",
-            fix="name the folder of the hand's parts",
+            fix="name the folder that the parts lie in themselves: folders in it are not searched",
         )
     unit = "" if parameters.parts_unit == "not stated" else parameters.parts_unit
     found = []
@@ -210,22 +216,21 @@ def _read(parameters: Prosthesis) -> list[tuple[trimesh.Trimesh, dict[str, Any]]
                 "unit": imported.unit,
                 "repair": "; ".join(whole.steps),
                 "repair_moved_mm": round(whole.change.max_mm, 4),
+                "crossings": None if whole.crossing is None else len(whole.crossing),
             }
             found.append((whole.mesh, row))
     return found
 
 
 def _laid_out(meshes: list[trimesh.Trimesh], order: Order) -> tuple[PrintObject, ...]:
-    """The parts in rows, the middle of all over the origin, standing on the plate."""
+    """The parts in rows, the deepest first, the middle of all over the origin."""
     x = y = deep = 0.0
-    placed_parts = []
-    for mesh in meshes:
-        wide, depth, _ = mesh.extents
+    placed_parts = [mesh.copy() for mesh in meshes]
+    for moved in sorted(placed_parts, key=lambda each: -float(each.extents[1])):
+        wide, depth, _ = moved.extents
         if x and x + wide > _ROW_MM:
             x, y, deep = 0.0, y + deep + _BETWEEN_MM, 0.0
-        moved = mesh.copy()
-        moved.apply_translation(np.array([x, y, 0.0]) - mesh.bounds[0])
-        placed_parts.append(moved)
+        moved.apply_translation(np.array([x, y, 0.0]) - moved.bounds[0])
         x, deep = x + wide + _BETWEEN_MM, max(deep, depth)
     corners = np.array([each.bounds for each in placed_parts])
     middle = (corners[:, 0].min(axis=0) + corners[:, 1].max(axis=0)) / 2
@@ -233,6 +238,18 @@ def _laid_out(meshes: list[trimesh.Trimesh], order: Order) -> tuple[PrintObject,
         each.apply_translation([-middle[0], -middle[1], 0.0])
     return tuple(
         PrintObject(f"{order.case} part {n}", each) for n, each in enumerate(placed_parts, 1)
+    )
+
+
+def _crossing_check(table: list[dict[str, Any]]) -> Check:
+    found = [row["crossings"] for row in table]
+    crossing = sum(bool(count) for count in found)
+    searched = None not in found
+    return Check(
+        name="parts that pass through themselves",
+        value=crossing if searched else None,
+        limit="0: slicers fill or leave out what lies between; the table of parts says which",
+        verdict="action" if crossing else "pass" if searched else "not done",
     )
 
 

@@ -14,7 +14,7 @@ from labkit.design.solids import bounds, box
 from labkit.errors import DesignError
 from labkit.parameters.design.prosthesis import Prosthesis
 from labkit.surface import mesh_of
-from labkit.volume import Array
+from labkit.volume import Array, affine
 
 _SIDES = 128
 _INTO_MM = 0.2
@@ -40,13 +40,12 @@ def design_socket(anatomy: Anatomy, parameters: Prosthesis, order: Order) -> Par
         drill = _upright(parameters.vent_mm, place[2] - 1, limb.high_mm / 2, place)
         body -= drill
     low, high = bounds(body)
-    to_plate = np.eye(4)
-    to_plate[:3, 3] = shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
     mesh = mesh_of(body)
     fit, thickness = shell.fit(mesh, body), shell.thickness(mesh, body)
     return Part(
         objects=(PrintObject(f"{order.case} socket", mesh_of(body.translate(shift))),),
-        plate_to_patient=limb.to_source @ np.linalg.inv(to_plate),
+        plate_to_patient=limb.to_source @ affine(np.eye(3), -shift),
         features=[each.moved(shift) for each in _features(shell, parameters, low, high, place)],
         checks=[*shell.checks(fit, thickness), side_check(parameters, order)],
         metrics={

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from labkit.case import Check, Order, Verdict
-from labkit.design.bores import Bore, fitted_bore
+from labkit.design.bores import FittedBore, fitted_bore
 from labkit.design.family import Anatomy, Family
 from labkit.design.part import Edit, Feature, Part, PrintObject
 from labkit.design.solids import axes_along, bounds, box
@@ -14,10 +14,10 @@ from labkit.design.surgical_guide.seating import Seating, seating
 from labkit.design.surgical_guide.shell import Shell, shell_of
 from labkit.parameters import SurgicalGuide, places
 from labkit.surface import Distances, mesh_of, signed_distances, solid
-from labkit.volume import Array
+from labkit.volume import Array, affine
 
-ANGLE_DEG, ENTRY_MM = 0.1, 0.05
-"""By which the designed bore may miss the plan; the project's own."""
+ANGLE_DEG, ENTRY_MM, BORE_MM = 0.1, 0.05, 0.05
+"""By which the designed bore may miss the plan and its diameter; the project's own."""
 ON_BONE_MM = 1.0
 """How far the planned entry may lie from the bone without a note; the project's own."""
 
@@ -61,7 +61,7 @@ def design_surgical_guide(anatomy: Anatomy, parameters: SurgicalGuide, order: Or
         )
         for trajectory, (entry, deeper) in zip(plan.trajectories, holes, strict=True)
     ]
-    table = _table(plan, holes, bores)
+    table = _table(plan, holes, bores, parameters.sleeve_inner_mm)
     gap = signed_distances(shell.contact.triangles_center, near) - parameters.clearance_mm
     whole = Feature("overall height", "z", float(high[2] - low[2]), box(low - 1, high + 1))
     features = [*_features(plan, parameters), whole]
@@ -93,7 +93,9 @@ def design_surgical_guide(anatomy: Anatomy, parameters: SurgicalGuide, order: Or
     )
 
 
-def _table(plan: Plan, holes: Array, bores: list[Bore]) -> list[dict[str, Any]]:
+def _table(
+    plan: Plan, holes: Array, bores: list[FittedBore], inner_mm: float
+) -> list[dict[str, Any]]:
     """Each trajectory as planned (LPS mm) and as the part's mesh has it."""
     insertion = plan.to_guide[2, :3]
     rows = []
@@ -111,6 +113,7 @@ def _table(plan: Plan, holes: Array, bores: list[Bore]) -> list[dict[str, Any]]:
                 "angle_error_deg": round(bore.angle_deg(along), 5),
                 "entry_error_mm": round(bore.off_axis_mm(entry), 5),
                 "inner_mm": round(bore.diameter_mm, 4),
+                "inner_error_mm": round(abs(bore.diameter_mm - inner_mm), 5),
             }
         )
     return rows
@@ -120,6 +123,7 @@ def _plan_checks(table: list[dict[str, Any]]) -> list[Check]:
     limits: tuple[tuple[str, str, str, float, Verdict], ...] = (
         ("axis against the plan", "angle_error_deg", "°", ANGLE_DEG, "fail"),
         ("entry against the plan", "entry_error_mm", "mm", ENTRY_MM, "fail"),
+        ("inner diameter against the one asked for", "inner_error_mm", "mm", BORE_MM, "fail"),
         ("planned entry from the bone", "entry_to_bone_mm", "mm", ON_BONE_MM, "action"),
     )
     return [
@@ -163,7 +167,7 @@ def _features(plan: Plan, parameters: SurgicalGuide) -> list[Feature]:
                 box((-across, -narrow, -0.8 * length), (across, narrow, -0.5 * length)),
                 "pin gauge",
                 "inside",
-            ).turned(_motion(turn, hole.on_bone))
+            ).turned(affine(turn, hole.on_bone))
         )
     for slot in plan.slots:
         across = (parameters.slot_width_mm + parameters.slot_wall_mm) / 2
@@ -176,15 +180,9 @@ def _features(plan: Plan, parameters: SurgicalGuide) -> list[Feature]:
                 box((-half, -across, -0.8 * height), (half, across, -0.5 * height)),
                 "feeler gauge",
                 "inside",
-            ).turned(_motion(slot.axes, slot.middle))
+            ).turned(affine(slot.axes, slot.middle))
         )
     return found
-
-
-def _motion(axes: Array, origin: Array) -> Array:
-    motion = np.eye(4)
-    motion[:3, :3], motion[:3, 3] = axes, origin
-    return motion
 
 
 def _softest(seat: Seating, turn: Array) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ import trimesh
 
 from labkit.errors import DesignError
 from labkit.parameters import SurgicalGuide, places
-from labkit.volume import Array
+from labkit.volume import Array, affine
 
 ENTRY_MM = 3.0
 """How far a planned entry may lie from the bone; the project's own."""
@@ -122,10 +122,8 @@ def _frame(surface: trimesh.Trimesh, around: Array, parameters: SurgicalGuide) -
     up = np.eye(3)[2 if abs(z[2]) < 0.9 else 1]
     x = np.cross(up, z)
     x /= np.linalg.norm(x)
-    to_guide = np.eye(4)
-    to_guide[:3, :3] = np.array([x, np.cross(z, x), z])
-    to_guide[:3, 3] = -to_guide[:3, :3] @ around.mean(axis=0)
-    return to_guide
+    turn = np.array([x, np.cross(z, x), z])
+    return affine(turn, -turn @ around.mean(axis=0))
 
 
 def _outwards(surface: trimesh.Trimesh, around: Array) -> Array:

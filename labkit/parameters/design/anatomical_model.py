@@ -6,10 +6,7 @@ from pydantic import Field
 
 from labkit.case import Device
 from labkit.parameters.design.family import Design, device, number
-from labkit.parameters.fields import PLACE, PLACES
-
-PAIRS = f"^(?:{PLACE};{PLACE}(?:;{PLACE};{PLACE})*)?$"
-"""Places in pairs, or nothing."""
+from labkit.parameters.fields import PLACE_PAIRS, PLACES
 
 
 class AnatomicalModel(Design):
@@ -40,7 +37,7 @@ class AnatomicalModel(Design):
     )
     cut_planes_lps_mm: str = Field(
         default="",
-        pattern=PAIRS,
+        pattern=PLACE_PAIRS,
         description="planes to cut by, each a place on it and one square to it, on the side kept",
         json_schema_extra={"unit": "mm", "form": "on; kept; on; kept …, or nothing"},
     )

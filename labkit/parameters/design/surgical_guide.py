@@ -5,9 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from labkit.case import Device
-from labkit.parameters.design.anatomical_model import PAIRS
 from labkit.parameters.design.family import Design, device, number
-from labkit.parameters.fields import PLACE, PLACES
+from labkit.parameters.fields import PLACE, PLACE_PAIRS, PLACES
 
 _TRIPLE = f"{PLACE};{PLACE};{PLACE}"
 
@@ -18,7 +17,7 @@ class SurgicalGuide(Design):
     device: Device = device("surgical guide")
     trajectories_lps_mm: str = Field(
         default="",
-        pattern=PAIRS,
+        pattern=PLACE_PAIRS,
         description="holes to drill, each its entry on the bone and a place deeper along it",
         json_schema_extra={"unit": "mm", "form": "entry; deeper; entry; deeper …, or nothing"},
     )

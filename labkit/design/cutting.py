@@ -10,7 +10,8 @@ from labkit.errors import DesignError
 from labkit.parameters import AnatomicalModel, places
 from labkit.volume import Array
 
-SMALLEST_PART_MM3 = 100.0
+SMALLEST_MM3 = 50.0
+"""Less left after a cut is a mistake in it: a cube of 3.7 mm; the project's own."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,15 @@ class HalfSpace:
         return np.asarray(points @ self.normal - self.offset_mm)
 
 
+def lengthwise(bottom_mm: float, keep_from_mm: float, keep_length_mm: float) -> list[HalfSpace]:
+    """What is kept along S of a surface with this lowest point, LPS mm; length 0 keeps all."""
+    begin = bottom_mm + keep_from_mm
+    kept = [HalfSpace(np.array([0.0, 0.0, 1.0]), begin)]
+    if keep_length_mm:
+        kept.append(HalfSpace(np.array([0.0, 0.0, -1.0]), -(begin + keep_length_mm)))
+    return kept
+
+
 def half_spaces(low: Array, high: Array, parameters: AnatomicalModel) -> list[HalfSpace]:
     """What is kept of a surface between two corners, LPS mm; the lower end comes first.
 
@@ -33,10 +43,7 @@ def half_spaces(low: Array, high: Array, parameters: AnatomicalModel) -> list[Ha
     DesignError
         A box without two corners, or a plane without a direction.
     """
-    bottom = float(low[2] + parameters.keep_from_mm)
-    kept = [HalfSpace(np.array([0.0, 0.0, 1.0]), bottom)]
-    if parameters.keep_length_mm:
-        kept.append(HalfSpace(np.array([0.0, 0.0, -1.0]), -(bottom + parameters.keep_length_mm)))
+    kept = lengthwise(float(low[2]), parameters.keep_from_mm, parameters.keep_length_mm)
     if corners := places(parameters.keep_box_lps_mm):
         if len(corners) != 2:
             raise _misread(f"a box of {len(corners)} places", "two corners", "keep_box_lps_mm")
@@ -60,18 +67,18 @@ def cut(body: manifold3d.Manifold, kept: list[HalfSpace]) -> manifold3d.Manifold
     Raises
     ------
     DesignError
-        Less than `SMALLEST_PART_MM3` is left.
+        Less than `SMALLEST_MM3` is left.
     """
     left = body
     for each in kept:
         left = left.trim_by_plane(each.normal, each.offset_mm)
-    if left.volume() < SMALLEST_PART_MM3:
+    if left.volume() < SMALLEST_MM3:
         low, high = bounds(body)
         raise DesignError(
             f"{left.volume():.0f} mm3 left after the cut",
             expected=f"a cut within the {high[2] - low[2]:.0f} mm of the surface",
-            where="03_design, keep_from_mm, keep_length_mm, keep_box_lps_mm and cut_planes_lps_mm",
-            fix="lower keep_from_mm, or set both lengths to 0 and both texts empty to keep all",
+            where="03_design, what is kept: keep_from_mm, keep_length_mm, box and planes",
+            fix="lower keep_from_mm; lengths of 0 and empty texts keep everything",
         )
     return left
 
