@@ -23,7 +23,7 @@ lab: setup ## JupyterLab at the first notebook
 
 test: setup-tests lint ## style, types and all tests
 	@echo 'test: pytest'
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest $(ARGS)
 
 lint: setup ## style and types only
 	@echo 'test: ruff'

@@ -60,7 +60,8 @@ def signed_distances(points: npt.ArrayLike, mesh: trimesh.Trimesh) -> Array:
 
     Positive is outside.  Both mm, one frame.
     """
-    target = pyvista.PolyData.from_regular_faces(mesh.vertices, mesh.faces)
+    faces = mesh.faces[mesh.area_faces > 0]  # VTK has crashed on those without area
+    target = pyvista.PolyData.from_regular_faces(mesh.vertices, faces)
     measured = pyvista.PolyData(np.asarray(points, float)).compute_implicit_distance(target)
     return np.asarray(measured["implicit_distance"], float)
 

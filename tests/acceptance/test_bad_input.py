@@ -112,7 +112,7 @@ def test_no_slicer(finished: Path, lab: Lab) -> None:
 
 def _sliced_for(lab: Lab, case: Path, printer: str) -> list[str]:
     """Slice the case for a printer of that name; the words of its approval."""
-    own = files("labkit.slicing") / "profiles" / "printers" / "practice.yaml"
+    own = files("labkit.equipment") / "printers" / "practice.yaml"
     profile = yaml.safe_load(own.read_text(encoding="utf-8")) | {"name": printer}
     write_whole(lab.home / "profiles" / "printers" / f"{printer}.yaml", yaml.safe_dump(profile))
     sliced = lab.labkit("run", case, "04", "-p", f"slicing.printer={printer}")

@@ -2,7 +2,6 @@
 
 import logging
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -153,15 +152,6 @@ def test_a_folder_that_holds_something_is_left_alone(
     assert len(list(study.folder.iterdir())) == study.files
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """SIGINT interrupts, also where pytest-xdist has its workers ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("way", WAYS)
 def test_interrupted_it_leaves_nothing_and_can_be_asked_again(
     pacs: Orthanc, study: Study, tmp_path: Path, way: str
