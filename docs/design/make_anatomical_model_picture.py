@@ -1,25 +1,15 @@
 """Make ``anatomical_model.png`` beside this script."""
 
-from pathlib import Path
-
 import numpy as np
 import pyvista
 import trimesh
-from PIL import Image
+from pictures import ordered, save, taken
 
-from labkit.case import Order
 from labkit.design import Anatomy, design_part
 from labkit.parameters import AnatomicalModel
 
 MIDDLE = np.array([-140.0, 25.0, 1300.0])
-ORDER = Order(
-    case="C-0001",
-    patient_code="P-1",
-    anatomy="distal radius",
-    laterality="right",
-    requested_by="course leader",
-    practice=True,
-)
+ORDER = ordered("anatomical model", "distal radius", "right")
 CHOSEN = (
     AnatomicalModel(others="coloured", fragments="pinned"),
     AnatomicalModel(section="sagittal", hollow=True, fragments="pinned"),
@@ -51,8 +41,7 @@ def main() -> None:
         for each in part.objects:
             plotter.add_mesh(pyvista.wrap(each.mesh), color=each.colour)
         plotter.view_vector((-0.35, -1, 0.7), (0, 0, 1))
-    picture = Image.fromarray(plotter.screenshot(return_img=True))
-    picture.quantize(64).save(Path(__file__).with_name("anatomical_model.png"), optimize=True)
+    save(taken(plotter), "anatomical_model")
 
 
 if __name__ == "__main__":

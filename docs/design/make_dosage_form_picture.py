@@ -1,49 +1,14 @@
 """Make ``docs/design/dosage_form.png``: ``python docs/design/make_dosage_form_picture.py``."""
 
-from pathlib import Path
+from pictures import row_of
 
-import pyvista
-import trimesh
-from PIL import Image
-
-from labkit.case import Order
-from labkit.design import Anatomy, design_part
 from labkit.parameters import DosageForm
 
-SIZE_PX = (420, 420)
 PARTS = tuple(
     DosageForm(shape=shape, surface_to_volume_per_mm=ratio)
     for shape, ratio in (("tablet", 1.1), ("ring", 1.5), ("torus", 1.5), ("honeycomb", 2.0))
 )
-
-
-def main() -> None:
-    """Four shapes of one mass side by side."""
-    rod = trimesh.creation.cylinder(radius=10, height=22, sections=96)
-    order = Order(
-        case="C-0001",
-        patient_code="P-1",
-        anatomy="none",
-        laterality="none",
-        device="dosage form",
-        requested_by="course leader",
-        practice=True,
-    )
-    row = Image.new("RGB", (SIZE_PX[0] * len(PARTS), SIZE_PX[1]), "white")
-    for number, parameters in enumerate(PARTS):
-        mesh = design_part(Anatomy(rod), parameters, order).mesh
-        plotter = pyvista.Plotter(off_screen=True, window_size=SIZE_PX)
-        plotter.background_color = "white"
-        plotter.add_mesh(
-            pyvista.PolyData.from_regular_faces(mesh.vertices, mesh.faces),
-            color="#d9d2c5",
-            smooth_shading=False,
-        )
-        plotter.camera_position = [(22, -26, 26), (0, 0, 1.5), (0, 0, 1)]
-        plotter.camera.zoom(1.25)
-        row.paste(Image.fromarray(plotter.screenshot(return_img=True)), (number * SIZE_PX[0], 0))
-    row.quantize(48).save(Path(__file__).with_name("dosage_form.png"), optimize=True)
-
+"""Four shapes of one mass."""
 
 if __name__ == "__main__":
-    main()
+    row_of("dosage_form", PARTS, (22, -26, 26), (0, 0, 1.5))

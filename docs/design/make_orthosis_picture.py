@@ -1,25 +1,14 @@
 """Make ``docs/design/orthosis.png``: ``python docs/design/make_orthosis_picture.py``."""
 
-from pathlib import Path
-
 import numpy as np
 import pyvista
 import trimesh
-from PIL import Image
+from pictures import ordered, save, taken
 
-from labkit.case import Order
 from labkit.design import Anatomy, design_part
 from labkit.parameters import Orthosis
 
-ORDER = Order(
-    case="C-0001",
-    patient_code="P-1",
-    anatomy="forearm",
-    laterality="right",
-    device="orthosis",
-    requested_by="course leader",
-    practice=True,
-)
+ORDER = ordered("orthosis", "forearm", "right")
 CHOSEN = (
     Orthosis(from_mm=20.0, length_mm=140.0, clearance_along="0, 1.5; 140, 3", step_mm=1.5),
     Orthosis(from_mm=20.0, length_mm=140.0, closure="screw lugs", halves="first", step_mm=1.5),
@@ -47,8 +36,7 @@ def main() -> None:
         plotter.view_vector((1, -0.45 if column else 0.7, 0.35), (0, 0, 1))
         words = "\n".join(f"{c.name}: {c.value} {c.unit}" for c in part.checks[:4])
         plotter.add_text(words, position="upper_left", font_size=7, color="black")
-    picture = Image.fromarray(plotter.screenshot(return_img=True))
-    picture.quantize(64).save(Path(__file__).with_name("orthosis.png"), optimize=True)
+    save(taken(plotter), "orthosis")
 
 
 if __name__ == "__main__":

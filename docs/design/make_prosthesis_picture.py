@@ -6,22 +6,13 @@ from pathlib import Path
 import manifold3d
 import pyvista
 import trimesh
-from PIL import Image
+from pictures import ordered, save, taken
 
-from labkit.case import Order
 from labkit.design import Anatomy, Part, design_part
 from labkit.parameters import Prosthesis
 from labkit.surface import mesh_of
 
-ORDER = Order(
-    case="C-0001",
-    patient_code="P-1",
-    anatomy="forearm",
-    laterality="right",
-    device="prosthesis",
-    requested_by="course leader",
-    practice=True,
-)
+ORDER = ordered("prosthesis", "forearm", "right")
 
 
 def stump() -> trimesh.Trimesh:
@@ -71,8 +62,7 @@ def main() -> None:
         words = f"{scale:g} %: bores {bores or 'as drawn'} mm"
         plotter.add_text(words, position=(20, 60 + 10 * shift), font_size=9, color="black")
     plotter.view_vector((0.5, -1, 0.35), (0, 0, 1))
-    picture = Image.fromarray(plotter.screenshot(return_img=True))
-    picture.quantize(64).save(Path(__file__).with_name("prosthesis.png"), optimize=True)
+    save(taken(plotter), "prosthesis")
 
 
 if __name__ == "__main__":

@@ -1,26 +1,15 @@
 """Make ``surgical_guide.png`` beside this script."""
 
-from pathlib import Path
-
 import numpy as np
 import pyvista
 import trimesh
-from PIL import Image
+from pictures import ordered, save, taken
 
-from labkit.case import Order
 from labkit.design import Anatomy, design_part
 from labkit.parameters import SurgicalGuide
 
 MIDDLE = np.array([-140.0, 25.0, 1300.0])
-ORDER = Order(
-    case="C-0001",
-    patient_code="P-1",
-    anatomy="distal radius",
-    laterality="right",
-    device="surgical guide",
-    requested_by="course leader",
-    practice=True,
-)
+ORDER = ordered("surgical guide", "distal radius", "right")
 
 
 def bone() -> trimesh.Trimesh:
@@ -57,8 +46,7 @@ def main() -> None:
         if shown:
             plotter.add_mesh(pyvista.wrap(surface), color="#d9d2c5")
         plotter.view_vector(way, (0, 0, 1))
-    picture = Image.fromarray(plotter.screenshot(return_img=True))
-    picture.quantize(64).save(Path(__file__).with_name("surgical_guide.png"), optimize=True)
+    save(taken(plotter), "surgical_guide")
 
 
 if __name__ == "__main__":

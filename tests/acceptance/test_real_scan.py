@@ -42,8 +42,8 @@ def test_a_plastic_skull_goes_from_dicom_to_a_verified_record(
     assert read_result(case / "01_scan").metrics["images"] == 60
     job = json.loads((case / "05_printing" / "job.json").read_text())
     assert job["state"] == "finished"
-    warnings = read_result(case / "07_traceability").warnings
-    assert "scaled to 0.4 of life size: not for measuring anatomy" in warnings
+    caveats = [caveat.text for caveat in read_result(case / "07_traceability").caveats]
+    assert "scaled to 0.4 of life size: not for measuring anatomy" in caveats
     assert stock(case).exit_code == 0
     assert lab.labkit("verify", case).exit_code == 0
 
