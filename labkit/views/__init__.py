@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labkit.views.scans import series as series
     from labkit.views.stacks import stack as stack
     from labkit.views.surfaces import surface as surface
+    from labkit.views.surfaces import thumbnail as thumbnail
     from labkit.views.toolpaths import toolpath as toolpath
     from labkit.views.words import Words as Words
     from labkit.views.words import checks as checks
@@ -43,6 +44,7 @@ _HOMES = {
     "stack": "stacks",
     "surface": "surfaces",
     "table": "words",
+    "thumbnail": "surfaces",
     "toolpath": "toolpaths",
     "viewer": "live_planes",
     "where_it_fails": "failures",

@@ -55,7 +55,7 @@ class _Side:
     @property
     def axes(self) -> npt.NDArray[np.float64]:
         """(3, 3) float64: the rows are right, up, and towards the viewer."""
-        right, up = np.array(self.right, float), np.array(self.up, float)
+        right, up = (np.array(way) / np.linalg.norm(way) for way in (self.right, self.up))
         return np.stack([right, up, np.cross(right, up)])
 
 
@@ -69,6 +69,7 @@ _SIDES: dict[str, tuple[_Side, _Side]] = {
         _Side("from above", (1, 0, 0), (0, 1, 0), ("", "X", "Y", "")),
     ),
 }
+_CORNER = _Side("from the front right", (1, 1, 0), (-1, 1, 2), ("", "", "", ""))
 _NAMES = {"LPS": ("R to L", "A to P", "I to S"), "plate": ("X", "Y", "Z")}
 
 
@@ -140,6 +141,28 @@ def surface(
     figure.text(0.99, 0.975, words, ha="right", va="top", fontsize=9, color=INK)
     names = " and ".join(side.name for side in _SIDES[frame])
     return picture_of(figure, f"{alt}; seen {names}.")
+
+
+def thumbnail(mesh: trimesh.Trimesh, size_px: int = 220) -> bytes:
+    """A square PNG of a part from the front right, as printers show it beside a file's name.
+
+    Parameters
+    ----------
+    mesh : vertices in mm, in the frame of the printer's plate.
+    size_px : of each side.
+    """
+    # painted, not rendered: it goes into the frozen G-code, where no graphics driver may show
+    figure = new_figure(size_px, size_px, "")
+    ax = figure.add_axes((0, 0, 1, 1))
+    seen = mesh.vertices @ _CORNER.axes.T
+    low, high = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+    half_mm = 0.55 * float((high - low).max())
+    middle = np.array([*(low + high) / 2, 0.0])
+    ax.add_collection(_painted(mesh, seen - middle, _CORNER, _Paint(None, 0.0)))
+    ax.set_xlim(-half_mm, half_mm)
+    ax.set_ylim(-half_mm, half_mm)
+    ax.set_axis_off()
+    return picture_of(figure, "").png
 
 
 def _words(figure: Figure, x: float, y: float, text: str, *, va: str) -> None:

@@ -84,8 +84,8 @@ def run_all(server: Server, page: Page) -> None:
 
 
 @contextmanager
-def planes_without_faults(server: Server, page: Page, title: str) -> Iterator[Locator]:
-    """The live planes of this title; a fault that they report while used fails the test."""
+def without_faults(page: Page) -> Iterator[None]:
+    """A fault that the page reports meanwhile, and that is ours, fails the test."""
     faults: list[str] = []
 
     def noted(said: ConsoleMessage) -> None:
@@ -94,8 +94,15 @@ def planes_without_faults(server: Server, page: Page, title: str) -> Iterator[Lo
 
     page.on("console", noted)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    run_all(server, page)
-    planes = page.get_by_role("group", name=f"{title}: planes to move")
-    planes.get_by_role("img").nth(2).wait_for()
-    yield planes
+    yield
     assert faults == []
+
+
+@contextmanager
+def planes_without_faults(server: Server, page: Page, title: str) -> Iterator[Locator]:
+    """The live planes of this title; a fault that they report while used fails the test."""
+    with without_faults(page):
+        run_all(server, page)
+        planes = page.get_by_role("group", name=f"{title}: planes to move")
+        planes.get_by_role("img").nth(2).wait_for()
+        yield planes

@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 import trimesh
 from nbconvert import HTMLExporter
+from PIL import Image
 
 from labkit import views
 from labkit.case import Check, Verdict
@@ -225,23 +226,6 @@ def test_each_label_of_a_mask_has_its_own_outline() -> None:
     assert both[1] > 1.15 * both[0]
 
 
-def test_a_tool_path_shows_size_layers_and_bed() -> None:
-    turn = np.linspace(0, 2 * np.pi, 200)
-    points = np.concatenate(
-        [
-            np.stack([90 + 20 * np.cos(turn), 80 + 10 * np.sin(turn), 0 * turn + z], 1)
-            for z in (1, 2)
-        ]
-    )
-    layers = np.repeat([0, 1], 200)
-    picture = views.toolpath(points, layers, bed_mm=(250.0, 210.0), title="Ring")
-    for said in ("40.0 mm (X) × 20.0 mm (Y) × 1.0 mm (Z)", "2 layers", "bed of 250 × 210 mm"):
-        assert said in picture.alt
-    assert picture.png != views.toolpath(points, layers).png
-    with pytest.raises(ValueError, match="0 points"):
-        views.toolpath(np.zeros((0, 3)), np.zeros(0, int))
-
-
 def test_a_picture_is_shown_as_png_only_with_its_words(tmp_path: Path) -> None:
     volume = phantom(np.eye(3), (2.0, 2.0, 2.0))
     picture = views.slices(volume)
@@ -314,3 +298,20 @@ def test_the_room_knows_what_it_offers() -> None:
         assert getattr(views, name).__module__.startswith("labkit.views.")
     with pytest.raises(AttributeError, match="nothing"):
         views.nothing  # noqa: B018
+
+
+def test_a_thumbnail_shows_the_part_from_a_corner_in_the_same_bytes_each_time(
+    tmp_path: Path,
+) -> None:
+    flat = trimesh.creation.box((40, 40, 2))
+    png = views.thumbnail(flat, 200)
+    assert png == views.thumbnail(flat, 200)
+    (tmp_path / "a.png").write_bytes(png)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (200, 200)
+        part = np.asarray(picture.convert("RGB")).min(axis=2) < 250
+    # a flat square seen from a corner lies as a diamond, wider than high
+    rows, columns = part.any(axis=1).sum(), part.any(axis=0).sum()
+    assert columns > 175
+    high_mm, wide_mm = 80 / np.sqrt(6) + 2 * np.sqrt(2 / 3), 80 / np.sqrt(2)  # isometric
+    assert rows / columns == pytest.approx(high_mm / wide_mm, rel=0.05)
