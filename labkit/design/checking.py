@@ -12,6 +12,7 @@ from labkit.design.orientation import Proposal, propose
 from labkit.design.part import Part, PrintObject
 from labkit.design.printability import Printability, printability
 from labkit.design.repair import MOST_TRIANGLES, Repaired, repaired
+from labkit.design.solids import onto_plate
 from labkit.equipment import PrinterProfile
 from labkit.volume import affine
 
@@ -94,11 +95,11 @@ def examine(path: Path, unit: str, printer: PrinterProfile, *, repair_bound_mm: 
     }
     low = np.min([each.mesh.bounds[0] for each in repairs.values()], axis=0)
     high = np.max([each.mesh.bounds[1] for each in repairs.values()], axis=0)
-    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    shift = onto_plate(low, high)
     objects = []
     for name, each in repairs.items():
         mesh = each.mesh.copy()
-        mesh.apply_translation(-middle)
+        mesh.apply_translation(shift)
         objects.append(PrintObject(name, mesh))
-    part = Part(tuple(objects), affine(np.eye(3), middle))
+    part = Part(tuple(objects), affine(np.eye(3), -shift))
     return Examined(imported, repairs, part, printability(part, printer), propose(part, printer))

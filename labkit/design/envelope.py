@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 import manifold3d
 import numpy as np
-import numpy.typing as npt
 import trimesh
 
 from labkit.design.cutting import cut, lengthwise
 from labkit.design.family import Anatomy
-from labkit.design.part import Edit
-from labkit.design.solids import block, bounds
+from labkit.design.part import Edit, Feature
+from labkit.design.provenance import points_from
+from labkit.design.solids import block, bounds, box, onto_plate
 from labkit.errors import DesignError
 from labkit.surface import Distances, mesh_of, signed_distances, solid
 from labkit.volume import Array, affine
+
+_SAMPLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,17 @@ class Envelope:
     side: manifold3d.Manifold
     surface: trimesh.Trimesh | None = None
 
+    def extents(self, body: manifold3d.Manifold, within_mm: float) -> list[Feature]:
+        """The envelope's extents along those axes where a body reaches both its sides."""
+        low, high = bounds(self.body)
+        reached = np.abs(np.array(bounds(body)) - (low, high)).max(axis=0) < within_mm
+        around = box(low - 1, high + 1)
+        return [
+            Feature(f"overall {axis}", axis, float(size), around)
+            for axis, size, both in zip("xyz", high - low, reached, strict=True)
+            if both
+        ]
+
     def edit(self, part: trimesh.Trimesh, body: manifold3d.Manifold, name: str) -> list[Edit]:
         """How far the part's triangles that stem from the patient's surface lie from it.
 
@@ -38,28 +51,16 @@ class Envelope:
         """
         if self.surface is None:
             return []
-        from_patient = triangles_from(body, {self.side.original_id()})
-        if not from_patient.any():
+        points = points_from(part, body, self.side, most=_SAMPLE)
+        if not len(points):
             raise DesignError(
                 "nothing of the part reaches the patient's surface",
                 expected="a part that fills the structure",
                 where="03_design, keep_from_mm, keep_length_mm",
                 fix="keep more of the structure, or a smaller cell",
             )
-        corners = part.triangles[from_patient].reshape(-1, 3)
-        middle = corners.reshape(-1, 3, 3).mean(axis=1)
-        points = np.vstack([corners, middle])
-        chosen = np.random.default_rng(0).permutation(len(points))[:20_000]
-        distances = Distances.of(signed_distances(points[chosen], self.surface))
+        distances = Distances.of(signed_distances(points, self.surface))
         return [Edit(name, distances, float(body.volume() - self.surface.volume))]
-
-
-def triangles_from(body: manifold3d.Manifold, originals: set[int]) -> npt.NDArray[np.bool_]:
-    """(m,) bool: the triangles of a body that stem from bodies with these identities."""
-    mesh = body.to_mesh64()
-    ends = np.array(mesh.run_index, np.int64) // 3
-    stems = [which in originals for which in mesh.run_original_id]
-    return np.repeat(np.array(stems, bool), np.diff(ends))
 
 
 def of_anatomy(anatomy: Anatomy, *, keep_from_mm: float, keep_length_mm: float) -> Envelope:
@@ -103,6 +104,5 @@ def middle_of(anatomy: Anatomy) -> Array:
 
 def on_plate(body: manifold3d.Manifold) -> tuple[trimesh.Trimesh, Array, Array]:
     """A body in LPS mm as a mesh in the plate frame, plate to patient (4, 4), and the shift."""
-    low, high = bounds(body)
-    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    shift = onto_plate(*bounds(body))
     return mesh_of(body.translate(shift)), affine(np.eye(3), -shift), shift

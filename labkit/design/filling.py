@@ -7,12 +7,12 @@ import manifold3d
 import numpy as np
 import numpy.typing as npt
 
-from labkit.design.envelope import Envelope, triangles_from
+from labkit.design.envelope import Envelope
 from labkit.design.implicit import Cell, Field, Grid, below, solid_of
-from labkit.design.pores import voxels_at
+from labkit.design.provenance import triangles_from
 from labkit.design.solids import bounds, box
 from labkit.errors import DesignError
-from labkit.surface import mesh_of, signed_distances
+from labkit.surface import inside, mesh_of, signed_distances
 from labkit.volume import Array
 
 MOST_SAMPLES = 4_000_000
@@ -109,10 +109,10 @@ def fill(
     if skin_mm:
         shell_mm3 = envelope.body.volume() - region.volume()
         shell_mm3 -= (envelope.body ^ (drains - region)).volume() if drains else 0.0
-    inside = voxels_at(mesh_of(region), grid.first_mm, grid.shape, grid.spacing_mm)
+    within = inside(mesh_of(region), grid.first_mm, grid.shape, grid.spacing_mm)
     wanted = grading(grid, distance) if grading else np.float32(porosities[0])
-    target = float(np.broadcast_to(wanted, inside.shape)[inside].mean())
-    shift = _shift(cell, grid, wanted, inside, target) - error
+    target = float(np.broadcast_to(wanted, within.shape)[within].mean())
+    shift = _shift(cell, grid, wanted, within, target) - error
     for _ in range(_ROUNDS):
         lattice = solid_of(cell, grid, cell.levels(_limited(wanted, shift)))
         body = envelope.body - (region - lattice) if skin_mm else lattice ^ envelope.body
@@ -180,13 +180,13 @@ def _shift(
     cell: Cell,
     grid: Grid,
     wanted: Field | np.float32,
-    inside: npt.NDArray[np.bool_],
+    within: npt.NDArray[np.bool_],
     target: float,
 ) -> float:
     """What to add to the porosity, so that the samples in the region have the target's."""
-    values = grid.values(cell)[inside]
+    values = grid.values(cell)[within]
     values = np.abs(values) if cell.sheet else values
-    local = np.broadcast_to(wanted, inside.shape)[inside]
+    local = np.broadcast_to(wanted, within.shape)[within]
     shift = 0.0
     for _ in range(3):
         found = float((values >= cell.levels(_limited(local, shift))).mean())

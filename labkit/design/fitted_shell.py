@@ -5,24 +5,24 @@ place, the outer one where the distance from the inner equals the wall.  Both ar
 sets of exact distances, so what was asked for can be measured on the part.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import manifold3d
 import numpy as np
-import numpy.typing as npt
 from trimesh import Trimesh
 
-from labkit.case import Check
+from labkit.case import Check, Order
+from labkit.design import growth, mirroring
 from labkit.design.implicit import Field
 from labkit.design.limb import Limb
 from labkit.design.offset import DistanceField, distance_field, level_set
 from labkit.design.part import Edit
+from labkit.design.provenance import points_from
 from labkit.design.solids import bounds
 from labkit.errors import DesignError
 from labkit.parameters.design.fitted import Fitted, pairs
 from labkit.parameters.fields import places
-from labkit.surface import Distances, mesh_of, signed_distances
+from labkit.surface import Distances, mesh_of, pieces, signed_distances
 from labkit.volume import Array
 
 PROTOTYPE = "prototype: not for use on a patient before a qualified person has released it"
@@ -152,13 +152,13 @@ class Shell:
 
         ``part`` is the mesh of ``body``, limb frame.
         """
-        points = _stemming_from(part, body, self.inner)
+        points = _wall_points(part, body, self.inner)
         off = signed_distances(points, self.limb.surface)
         return Distances.of(off - self.clearance.at_points(points, off))
 
     def thickness(self, part: Trimesh, body: manifold3d.Manifold) -> Array:
         """(n,) mm: how far places of the part's outer wall, off its rims, lie from the inner."""
-        points = _stemming_from(part, body, self.outer)
+        points = _wall_points(part, body, self.outer)
         for up, begins in _rims(self.clearance, self.clearance.parameters.wall_mm):
             points = points[up * (points[:, 2] - begins) < 0]
         return signed_distances(points, mesh_of(self.inner))
@@ -185,6 +185,14 @@ class Shell:
             ),
         ]
 
+    def metrics(self, fit: Distances, thickness: Array) -> dict[str, float]:
+        """Clearance and wall as numbers for the record."""
+        return {
+            **fit.metrics("clearance_error"),
+            "wall_p01_mm": float(np.percentile(thickness, 1)),
+            "wall_median_mm": float(np.median(thickness)),
+        }
+
     def edit(self, fit: Distances) -> Edit:
         """What the shell did to the patient's surface, beyond the clearance asked for."""
         limb = self.limb.body().volume()
@@ -198,6 +206,16 @@ class Shell:
         cut = body.trim_by_plane((0, 0, -1), -self.limb.high_mm)
         open_distal = self.clearance.open_distal
         return cut.trim_by_plane((0, 0, 1), self.limb.low_mm) if open_distal else cut
+
+
+def caveats_of(parameters: Fitted, order: Order, sizes: list[growth.Size]) -> list[str]:
+    """What must travel with a part that is worn."""
+    scanned = parameters.scanned_side
+    return [
+        *([mirroring.caveat(scanned, order)] if parameters.mirror else []),
+        *growth.caveats_of(sizes),
+        PROTOTYPE,
+    ]
 
 
 def shell_of(
@@ -251,10 +269,10 @@ def shell_of(
         _upright(around, up, begins)
     outer = around.within(parameters.wall_mm).as_original()
     shell = Shell(limb, clearance, inner, outer)
-    pieces = sum(piece.volume() > 0 for piece in shell.wall.decompose())
-    if pieces != 1:
+    count = len(pieces(shell.wall))
+    if count != 1:
         raise DesignError(
-            f"a shell in {pieces} pieces",
+            f"a shell in {count} pieces",
             expected="one limb between the two heights",
             where="03_design, from_mm and length_mm",
             fix="keep only the limb in the segmentation, or choose another length",
@@ -283,26 +301,14 @@ def _over(off: Field, clearance: Clearance, grid: tuple[Array, Array, Array]) ->
     return np.asarray(off - clearance.at(*grid, off.astype(float)), np.float32)
 
 
-def joined(bodies: Iterable[manifold3d.Manifold]) -> manifold3d.Manifold:
-    """The union of bodies; empty where there are none."""
-    return manifold3d.Manifold.batch_boolean(list(bodies), manifold3d.OpType.Add)
-
-
-def _stemming_from(
-    part: Trimesh, body: manifold3d.Manifold, source: manifold3d.Manifold
-) -> npt.NDArray[np.float64]:
-    """Points on the triangles of a part that lie on the surface of one of its sources."""
-    mesh = body.to_mesh64()
-    starts = np.array(mesh.run_index, np.int64) // 3
-    runs = zip(mesh.run_original_id, starts[:-1], starts[1:], strict=True)
-    found = [np.arange(a, b) for which, a, b in runs if which == source.original_id()]
-    if not found:
+def _wall_points(part: Trimesh, body: manifold3d.Manifold, wall: manifold3d.Manifold) -> Array:
+    """Places of a part, the mesh of ``body``, on its inner or outer wall."""
+    points = points_from(part, body, wall, most=_SAMPLE)
+    if not len(points):
         raise DesignError(
             "nothing left of the wall",
             expected="a wall between holes, slots and edges",
             where="03_design",
             fix="make the holes smaller, or the part longer",
         )
-    corners = part.triangles[np.concatenate(found)]
-    points = np.vstack([corners.reshape(-1, 3), corners.mean(axis=1)])
-    return points[np.random.default_rng(0).permutation(len(points))[:_SAMPLE]]
+    return points

@@ -13,10 +13,9 @@ from itertools import product
 import manifold3d
 import numpy as np
 import numpy.typing as npt
-import pyvista
 
 from labkit.design.part import Box
-from labkit.surface import solid
+from labkit.surface import contour, solid
 from labkit.volume import Array
 
 Field = npt.NDArray[np.float32]
@@ -172,19 +171,8 @@ def below(values: Field, first_mm: Array, spacing_mm: float) -> manifold3d.Manif
     if not (values < 0).any():
         return manifold3d.Manifold()
     closed = np.pad(values, 1, constant_values=np.float32(max(abs(values.min()), 1e-3)))
-    image = pyvista.ImageData(
-        dimensions=closed.shape, spacing=(spacing_mm,) * 3, origin=first_mm - spacing_mm
-    )
-    image.point_data["s"] = closed.ravel(order="F")
-    contour = image.contour(
-        [0.0],
-        scalars="s",
-        method="flying_edges",
-        compute_normals=False,
-        compute_scalars=False,
-    )
-    triangles = np.asarray(contour.regular_faces, np.int64)[:, ::-1]  # outwards is up
-    return solid(np.asarray(contour.points, float), triangles, "the level set")
+    points, triangles = contour(closed.T, 0.0, first=first_mm - spacing_mm, spacing=spacing_mm)
+    return solid(points, triangles[:, ::-1], "the level set")  # outwards is up
 
 
 def _gyroid(x: Array, y: Array, z: Array) -> Array:

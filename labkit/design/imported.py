@@ -18,17 +18,16 @@ import numpy as np
 import pyvista
 import trimesh
 
-from labkit.design.part import PrintObject
-from labkit.design.threemf import read_3mf
+from labkit.design.part import PrintObject, as_one
+from labkit.design.threemf import UNITS_MM, read_3mf
 from labkit.errors import DesignError, ToolMissingError
 from labkit.files import sha256_of
 from labkit.processes import run
 
-UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
-"""What a person may say, in mm (an inch is 25.4 mm by definition)."""
-
 Name = TypeVar("Name")
 _LONG = {"mm": "millimeter", "cm": "centimeter", "m": "meter", "inch": "inch"}
+UNITS = {name: UNITS_MM[long] for name, long in _LONG.items()}
+"""What a person may say, in mm."""
 SURFACES = ("stl", "obj", "ply", "off", "vtp")
 LARGEST_MM = 10_000.0
 """The project's own: no part and no patient is longer, and such numbers are damage."""
@@ -59,9 +58,7 @@ class Imported:
     @cached_property
     def mesh(self) -> trimesh.Trimesh:
         """All objects as one surface, mm."""
-        joined = trimesh.util.concatenate([each.mesh for each in self.objects])
-        assert isinstance(joined, trimesh.Trimesh)
-        return joined
+        return as_one(self.objects)
 
     def as_dict(self) -> dict[str, object]:
         """What the record keeps of it.

@@ -8,23 +8,21 @@ import numpy as np
 import pyvista
 
 from labkit import equipment
-from labkit.case import Check, Order, Verdict
+from labkit.case import Check, Order
 from labkit.design import pores
 from labkit.design.compensation import compensated
 from labkit.design.envelope import Envelope, middle_of, of_anatomy, of_block, on_plate
 from labkit.design.family import Anatomy, Family
 from labkit.design.filling import POROSITY_TOLERANCE, Filled, Grading, fill
 from labkit.design.implicit import SAMPLING_ERROR, Cell, Field, Grid, cell
-from labkit.design.part import Feature, Part, PrintObject
-from labkit.design.solids import bounds, box
+from labkit.design.part import Part, PrintObject
+from labkit.design.solids import bounds
 from labkit.errors import DesignError
 from labkit.parameters import Lattice, places
 from labkit.surface import mesh_of
 from labkit.volume import Array
 
 PROTOTYPE = "prototype of a porous structure: not for implantation"
-LEAST_REACHABLE = 0.99
-"""Share of the void with a way out; what is missing may be corners smaller than a voxel."""
 _VOXELS_PER_CELL = 24
 
 
@@ -47,7 +45,7 @@ def design_lattice(anatomy: Anatomy, parameters: Lattice, order: Order) -> Part:
     _check_parameters(parameters)
     envelope = _envelope(anatomy, parameters)
     made_of, made = cell(parameters.cell), compensated(parameters)
-    low, high = bounds(envelope.body)
+    low, _ = bounds(envelope.body)
     filled = fill(
         envelope,
         made_of,
@@ -63,7 +61,7 @@ def design_lattice(anatomy: Anatomy, parameters: Lattice, order: Order) -> Part:
     in_patient = mesh_of(filled.body)
     found = pores.measure(in_patient, mesh_of(filled.region), made.cell_mm / _VOXELS_PER_CELL)
     ligament_mm, pore_mm = _sizes(filled, made_of)
-    features = _features(filled, low, high)
+    features = envelope.extents(filled.body, within_mm=0.01)
     edge = "the lattice ends short of the envelope: its cells do not reach every side"
     return Part(
         objects=(PrintObject(f"{order.case} prototype", mesh),),
@@ -190,57 +188,37 @@ def _sizes(filled: Filled, made_of: Cell) -> tuple[float, float]:
     )
 
 
-def _features(filled: Filled, low: Array, high: Array) -> list[Feature]:
-    """The envelope's extents, where the lattice reaches both sides of it."""
-    reached = np.abs(np.array(bounds(filled.body)) - (low, high)).max(axis=0) < 0.01
-    around = box(low - 1, high + 1)
-    return [
-        Feature(f"overall {axis}", axis, float(size), around)
-        for axis, size, both in zip("xyz", high - low, reached, strict=True)
-        if both
-    ]
-
-
 def _checks(
     filled: Filled, found: pores.Pores, ligament_mm: float, parameters: Lattice
 ) -> list[Check]:
     wall_mm = equipment.printer(parameters.printer).nozzle_mm
     missed = filled.porosity - filled.target
-
-    def verdict(good: bool, otherwise: Verdict) -> Verdict:
-        return "pass" if good else otherwise
-
     return [
         Check(
             name="porosity less what was asked for",
             value=missed,
             limit=f"±{POROSITY_TOLERANCE:g} (the project's own)",
-            verdict=verdict(abs(missed) <= POROSITY_TOLERANCE, "fail"),
+            verdict="pass" if abs(missed) <= POROSITY_TOLERANCE else "fail",
         ),
         Check(
             name="sampling error of one cell's porosity",
             value=filled.sampling_error,
             limit=f"±{SAMPLING_ERROR:g} (the project's own)",
-            verdict=verdict(abs(filled.sampling_error) <= SAMPLING_ERROR, "action"),
+            verdict="pass" if abs(filled.sampling_error) <= SAMPLING_ERROR else "action",
         ),
-        Check(
-            name="void with a way out",
-            value=found.reachable,
-            limit=f"at least {LEAST_REACHABLE:g} (the project's own)",
-            verdict=verdict(found.reachable >= LEAST_REACHABLE, "fail"),
-        ),
+        found.check(),
         Check(
             name="crumbs left out at the envelope",
             value=filled.loose,
             limit="at most 0.02 of the solid (the project's own)",
-            verdict=verdict(filled.loose <= 0.02, "action"),
+            verdict="pass" if filled.loose <= 0.02 else "action",
         ),
         Check(
             name="mean ligament",
             value=ligament_mm,
             unit="mm",
             limit=f"at least one line of the printer's nozzle, {wall_mm:g} mm",
-            verdict=verdict(ligament_mm >= wall_mm, "action"),
+            verdict="pass" if ligament_mm >= wall_mm else "action",
         ),
     ]
 

@@ -16,8 +16,9 @@ from labkit.design.family import Anatomy
 from labkit.design.imported import read_part
 from labkit.design.mirroring import MIRROR, check_side, placed
 from labkit.design.repair import MOST_TRIANGLES, crossing_places
+from labkit.design.solids import onto_plate
 from labkit.errors import DesignError
-from labkit.parameters.design.fitted import Fitted
+from labkit.parameters.design.fitted import Fitted, stated
 from labkit.surface import solid
 from labkit.volume import Array, affine
 
@@ -72,8 +73,8 @@ def limb_of(
     check_side(order, parameters.scanned_side, parameters.mirror)
     surface, source = anatomy.surface, dict[str, object]()
     if parameters.limb_file:
-        unit = "" if parameters.limb_file_unit == "not stated" else parameters.limb_file_unit
-        found = read_part(Path(parameters.limb_file).expanduser(), unit)
+        file = Path(parameters.limb_file).expanduser()
+        found = read_part(file, stated(parameters.limb_file_unit))
         surface, source = found.mesh, found.as_dict()
     solid(surface.vertices, surface.faces, "the limb's surface")
     if parameters.limb_file:  # the segmentation's own surfaces are searched where they are made
@@ -83,7 +84,7 @@ def limb_of(
         to_limb = MIRROR @ to_limb
     limb = placed(surface, to_limb)
     low, high = limb.bounds
-    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    shift = onto_plate(low, high)
     limb.apply_translation(shift)
     to_limb[:3, 3] = shift
     length = float(high[2] - low[2])

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 import manifold3d
 import numpy as np
 import numpy.typing as npt
-import pyvista
 import trimesh
 from scipy import ndimage
-from vtkmodules.util.numpy_support import vtk_to_numpy
-from vtkmodules.vtkImagingStencil import vtkImageStencilToImage, vtkPolyDataToImageStencil
 
 from labkit.design.implicit import Field, below
 from labkit.errors import DesignError
-from labkit.surface import signed_distances
+from labkit.surface import inside, signed_distances
 from labkit.volume import Array
 
 MAXIMUM_SAMPLES = 60_000_000
@@ -93,37 +90,18 @@ def distance_field(
             where="03_design",
             fix="cut the part or the region smaller, or ask for a thicker wall",
         )
-    inside = _inside(surface, first, shape, spacing_mm)
-    values = _transform(inside, spacing_mm)
+    x, y, z = shape.tolist()
+    values = _transform(inside(surface, first, (x, y, z), spacing_mm), spacing_mm)
     band = _BAND * spacing_mm
     near = np.argwhere((values > levels_mm[0] - band) & (values < levels_mm[1] + band))
     values[tuple(near.T)] = signed_distances(first + near * spacing_mm, surface)
     return DistanceField(values, first, spacing_mm)
 
 
-def _transform(inside: npt.NDArray[np.bool_], spacing_mm: float) -> Field:
-    if not inside.any() or inside.all():
-        far = float(np.linalg.norm(inside.shape)) * spacing_mm
-        return np.full(inside.shape, -far if inside.all() else far, np.float32)
-    outer = ndimage.distance_transform_edt(~inside, spacing_mm).astype(np.float32)
-    outer -= ndimage.distance_transform_edt(inside, spacing_mm).astype(np.float32)
+def _transform(within: npt.NDArray[np.bool_], spacing_mm: float) -> Field:
+    if not within.any() or within.all():
+        far = float(np.linalg.norm(within.shape)) * spacing_mm
+        return np.full(within.shape, -far if within.all() else far, np.float32)
+    outer = ndimage.distance_transform_edt(~within, spacing_mm).astype(np.float32)
+    outer -= ndimage.distance_transform_edt(within, spacing_mm).astype(np.float32)
     return np.asarray(outer, np.float32)
-
-
-def _inside(
-    surface: trimesh.Trimesh, first: Array, shape: npt.NDArray[np.int64], spacing_mm: float
-) -> npt.NDArray[np.bool_]:
-    stencil = vtkPolyDataToImageStencil()
-    stencil.SetInputData(pyvista.PolyData.from_regular_faces(surface.vertices, surface.faces))
-    stencil.SetOutputOrigin(first.tolist())
-    stencil.SetOutputSpacing((spacing_mm,) * 3)
-    x, y, z = shape.tolist()
-    stencil.SetOutputWholeExtent(0, x - 1, 0, y - 1, 0, z - 1)
-    image = vtkImageStencilToImage()
-    image.SetInputConnection(stencil.GetOutputPort())
-    image.SetOutputScalarTypeToUnsignedChar()
-    image.SetInsideValue(1)
-    image.SetOutsideValue(0)
-    image.Update()
-    flat = vtk_to_numpy(image.GetOutput().GetPointData().GetScalars())
-    return np.asarray(flat.reshape((x, y, z), order="F") > 0)

@@ -8,7 +8,8 @@ import numpy as np
 import trimesh
 
 from labkit.design.part import Box, Part, PrintObject
-from labkit.design.printability.standing import needed_deg, overhangs, standing
+from labkit.design.printability.standing import leans, needed_deg, overhangs, standing
+from labkit.design.solids import onto_plate
 from labkit.equipment import PrinterProfile
 from labkit.errors import DesignError
 from labkit.volume import Array, affine
@@ -168,13 +169,11 @@ def _turns(mesh: trimesh.Trimesh) -> list[tuple[str, Array]]:
 def _judged(name: str, rotation: Array, part: Part, printer: PrinterProfile) -> Orientation:
     mesh = part.mesh.copy()
     mesh.apply_transform(rotation)
-    low, high = mesh.bounds
-    shift = affine(np.eye(3), (-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]))
+    shift = affine(np.eye(3), onto_plate(*mesh.bounds))
     mesh.apply_transform(shift)
     turn = shift @ rotation
     hanging = overhangs(mesh, max_overhang_deg=printer.max_overhang_deg)
     stands = standing(mesh)
-    room = [*np.subtract(printer.bed_max_mm, printer.bed_min_mm), printer.volume_max_mm[2]]
     along = None if part.pulled_along is None else turn[:3, :3] @ np.array(part.pulled_along)
     return Orientation(
         name=name,
@@ -184,7 +183,7 @@ def _judged(name: str, rotation: Array, part: Part, printer: PrinterProfile) -> 
         height_mm=float(mesh.extents[2]),
         tipping_deg=stands.tipping_deg,
         across_layers=0.0 if along is None else float(abs(along[2]) / np.linalg.norm(along)),
-        fits=bool((mesh.extents <= room).all())
+        fits=bool((mesh.extents <= printer.room_mm).all())
         and stands.tipping_deg >= needed_deg(printer.acceleration_mm_s2),
     )
 
@@ -197,7 +196,7 @@ def _critical_mm2(part: Part, turned_mesh: trimesh.Trimesh, max_overhang_deg: fl
     inside = np.zeros(len(middle), bool)
     for low, high in part.critical:
         inside |= ((middle >= low) & (middle <= high)).all(axis=1)
-    hangs = -turned_mesh.face_normals[:, 2] > np.sin(np.radians(max_overhang_deg)) + 1e-6
+    hangs = leans(turned_mesh, max_overhang_deg)
     return float(turned_mesh.area_faces[inside & hangs].sum())
 
 

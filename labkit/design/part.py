@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 
 from labkit.case import Check
-from labkit.surface import Distances, solid
+from labkit.surface import Distances, pieces, solid
 from labkit.volume import Array, affine
 
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -84,6 +84,15 @@ class PrintObject:
     colour: str = "#d9d2c5"
 
 
+def as_one(objects: tuple[PrintObject, ...]) -> trimesh.Trimesh:
+    """All objects as one surface, mm, in their frame."""
+    if len(objects) == 1:
+        return objects[0].mesh
+    together = trimesh.util.concatenate([each.mesh for each in objects])
+    assert isinstance(together, trimesh.Trimesh)
+    return together
+
+
 @dataclass(frozen=True)
 class Edit:
     """What one operation of the design did to the patient's surface: its digital editing error."""
@@ -145,14 +154,10 @@ class Part:
     @cached_property
     def mesh(self) -> trimesh.Trimesh:
         """All objects as one surface, mm, plate frame."""
-        if len(self.objects) == 1:
-            return self.objects[0].mesh
-        joined = trimesh.util.concatenate([each.mesh for each in self.objects])
-        assert isinstance(joined, trimesh.Trimesh)
-        return joined
+        return as_one(self.objects)
 
     @cached_property
     def bodies(self) -> int:
         """How many separate bodies there are; cavities are none."""
         solids = (solid(each.mesh.vertices, each.mesh.faces, each.name) for each in self.objects)
-        return sum(piece.volume() > 0 for body in solids for piece in body.decompose())
+        return sum(len(pieces(body)) for body in solids)

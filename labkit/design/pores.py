@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyvista
 import trimesh
 from scipy import ndimage
 
+from labkit.case import Check
+from labkit.surface import inside
 from labkit.volume import Array
 
 Mask = npt.NDArray[np.bool_]
 
 MOST_VOXELS = 3_000_000
+LEAST_REACHABLE = 0.99
+"""Share of the void with a way out; what is missing may be corners smaller than a voxel."""
 _RUNGS = 16
 
 
@@ -41,6 +44,15 @@ class Pores:
     pores: int
     voxel_mm: float
 
+    def check(self) -> Check:
+        """The void with a way out against the least share."""
+        return Check(
+            name="void with a way out",
+            value=self.reachable,
+            limit=f"at least {LEAST_REACHABLE:g} (the project's own)",
+            verdict="pass" if self.reachable >= LEAST_REACHABLE else "fail",
+        )
+
 
 def measure(body: trimesh.Trimesh, envelope: trimesh.Trimesh, voxel_mm: float) -> Pores:
     """The pores of a body inside an envelope: closed surfaces, mm, one frame.
@@ -51,23 +63,22 @@ def measure(body: trimesh.Trimesh, envelope: trimesh.Trimesh, voxel_mm: float) -
     bounds = np.array([bounds.min(axis=0), bounds.max(axis=0)])
     size = np.ptp(bounds, axis=0)
     voxel_mm = max(voxel_mm, float((np.prod(size + 4 * voxel_mm) / MOST_VOXELS) ** (1 / 3)))
-    inside = voxels(envelope, bounds, voxel_mm)
+    within = voxels(envelope, bounds, voxel_mm)
     empty = ~voxels(body, bounds, voxel_mm)
-    void = inside & empty
+    void = within & empty
     labels, _ = ndimage.label(empty)
     out = labels == labels[0, 0, 0]
     # Voxel centres: the wall is half a voxel nearer than the nearest solid centre.
     radius = _depth(empty) - 0.5
-    within = _depth(void) - 0.5
-    whole = void & (within == radius)  # the ball there touches a wall, not the envelope
+    whole = void & (_depth(void) - 0.5 == radius)  # the ball there touches a wall, not the envelope
     largest = float(radius[whole].max(initial=0))
     # A narrow place between two pores is no pore: it is not the widest within a ball's reach.
     around = ndimage.maximum_filter(radius, size=2 * max(2, round(largest)) + 1)
     peaks = whole & (radius >= 1.5) & (radius == around)
-    throats, sizes = _throats(np.where(inside, radius, np.float32(np.inf)), peaks, largest)
+    throats, sizes = _throats(np.where(within, radius, np.float32(np.inf)), peaks, largest)
     total = max(int(void.sum()), 1)
     return Pores(
-        porosity=float(void.sum() / inside.sum()),
+        porosity=float(void.sum() / within.sum()),
         reachable=float((void & out).sum() / total),
         largest_mm=2 * largest * voxel_mm,
         throat_mm=2 * _share(throats, sizes, 0.05) * voxel_mm,
@@ -83,17 +94,7 @@ def _depth(mask: Mask) -> Array:
 def voxels(mesh: trimesh.Trimesh, bounds: Array, voxel_mm: float) -> Mask:
     """(x, y, z) bool: voxels whose centre is in a closed mesh; two more on each side of bounds."""
     x, y, z = (np.ceil((bounds[1] - bounds[0]) / voxel_mm).astype(int) + 4).tolist()
-    return voxels_at(mesh, bounds[0] - 1.5 * voxel_mm, (x, y, z), voxel_mm)
-
-
-def voxels_at(
-    mesh: trimesh.Trimesh, first_mm: Array, shape: tuple[int, int, int], voxel_mm: float
-) -> Mask:
-    """(x, y, z) bool: which places of a grid, from its first, lie in a closed mesh."""
-    surface = pyvista.PolyData.from_regular_faces(mesh.vertices, mesh.faces)
-    grid = pyvista.ImageData(dimensions=shape, spacing=(voxel_mm,) * 3, origin=first_mm)
-    mask = surface.voxelize_binary_mask(reference_volume=grid)["mask"]
-    return np.asarray(mask, bool).reshape(shape, order="F")
+    return inside(mesh, bounds[0] - 1.5 * voxel_mm, (x, y, z), voxel_mm)
 
 
 def _throats(balls: Array, peaks: Mask, widest: float) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ import numpy as np
 import pyvista
 import trimesh
 
+from labkit.design.solids import joined
 from labkit.errors import DesignError
 from labkit.self_intersection import self_intersections
 from labkit.surface import Distances, mesh_of, signed_distances
@@ -151,12 +152,12 @@ def _body(work: _Work) -> manifold3d.Manifold:
     holes = [body for body in bodies if body.volume() < 0]
     if not solids:
         raise _refused(work, "no volume inside", work.mesh.bounds.mean(axis=0))
-    joined = manifold3d.Manifold.batch_boolean(solids, manifold3d.OpType.Add)
-    if len(solids) > 1 and joined.volume() < 0.9999 * sum(body.volume() for body in solids):
+    whole = joined(solids)
+    if len(solids) > 1 and whole.volume() < 0.9999 * sum(body.volume() for body in solids):
         work.done(f"{len(solids)} bodies that overlap joined")
     for hole in holes:  # a cavity: its facets look inwards
-        joined -= _inverted(hole)
-    return joined
+        whole -= _inverted(hole)
+    return whole
 
 
 def _inverted(body: manifold3d.Manifold) -> manifold3d.Manifold:

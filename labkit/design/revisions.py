@@ -10,10 +10,8 @@ import trimesh
 from labkit.case import Case, read_result
 from labkit.design.part import Part
 from labkit.files import sha256_of
-from labkit.surface import Distances, read_stl, signed_distances
+from labkit.surface import Distances, read_stl, sampled, signed_distances
 from labkit.volume import Array
-
-_SAMPLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,8 @@ def difference(part: Part, earlier: Earlier) -> Difference:
     """
     placed = part.mesh.copy()
     placed.apply_transform(part.plate_to_patient)
-    added = signed_distances(_places(placed), earlier.mesh)
-    removed = signed_distances(_places(earlier.mesh), placed)
+    added = signed_distances(sampled(placed), earlier.mesh)
+    removed = signed_distances(sampled(earlier.mesh), placed)
     return Difference(
         earlier=earlier,
         of_vertices_mm=added[: len(placed.vertices)],
@@ -106,10 +104,3 @@ def decisions_changed(earlier: Earlier, decided: dict[str, Any]) -> str:
         if name != "operator" and earlier.parameters.get(name) != value
     ]
     return "; ".join(changes) or "the same decisions"
-
-
-def _places(mesh: trimesh.Trimesh) -> Array:
-    """Vertices, and points spread by area: large triangles have few vertices."""
-    drawn, _ = trimesh.sample.sample_surface(mesh, _SAMPLE, seed=0)
-    places: Array = np.vstack([mesh.vertices, drawn])
-    return places

@@ -29,8 +29,8 @@ from labkit.design.log_pile import (
     porosity_by_formula,
     stack_mm,
 )
-from labkit.design.part import Feature, Part, PrintObject
-from labkit.design.solids import block, bounds, box
+from labkit.design.part import Part, PrintObject
+from labkit.design.solids import block, bounds
 from labkit.errors import DesignError
 from labkit.parameters import Scaffold
 from labkit.surface import mesh_of
@@ -78,9 +78,6 @@ def design_scaffold(anatomy: Anatomy, parameters: Scaffold, order: Order) -> Par
     mesh, plate_to_patient, shift = on_plate(laid.body)
     in_patient = mesh_of(laid.body)
     found = pores.measure(in_patient, mesh_of(envelope.body), laid.smallest_mm / _VOXELS_PER_PORE)
-    low, high = bounds(envelope.body)
-    reached = np.abs(np.array(bounds(laid.body)) - (low, high)).max(axis=0) < 0.02
-    around = box(low - 1, high + 1)
     metrics = {
         "porosity": 1 - laid.body.volume() / envelope.body.volume(),
         "porosity_asked": laid.asked,
@@ -95,11 +92,7 @@ def design_scaffold(anatomy: Anatomy, parameters: Scaffold, order: Order) -> Par
     return Part(
         objects=(PrintObject(f"{order.case} research", mesh),),
         plate_to_patient=plate_to_patient,
-        features=[
-            Feature(f"overall {axis}", axis, float(size), around).moved(shift)
-            for axis, size, both in zip("xyz", high - low, reached, strict=True)
-            if both
-        ],
+        features=[each.moved(shift) for each in envelope.extents(laid.body, within_mm=0.02)],
         checks=_checks(laid, found, parameters),
         metrics=metrics | ({"porosity_core": laid.porosity} if laid.core else {}),
         edits=envelope.edit(in_patient, laid.body, "filled with strands or cells"),
@@ -190,24 +183,16 @@ def _window(envelope: Envelope, parameters: Scaffold, layers: int) -> manifold3d
 
 def _checks(laid: _Laid, found: pores.Pores, parameters: Scaffold) -> list[Check]:
     missed = laid.porosity - laid.asked
-
-    def verdict(good: bool, otherwise: Verdict) -> Verdict:
-        return "pass" if good else otherwise
-
+    met: Verdict = "pass" if abs(missed) <= POROSITY_TOLERANCE else "fail"
     asked = "the formula" if _is_pile(parameters) else "what was asked for"
     checks = [
         Check(
             name=f"porosity less that of {asked}",
             value=missed if laid.core else None,
             limit=f"±{POROSITY_TOLERANCE:g} (the project's own)",
-            verdict=verdict(abs(missed) <= POROSITY_TOLERANCE, "fail") if laid.core else "not done",
+            verdict=met if laid.core else "not done",
         ),
-        Check(
-            name="void with a way out",
-            value=found.reachable,
-            limit="at least 0.99 (the project's own)",
-            verdict=verdict(found.reachable >= 0.99, "fail"),
-        ),
+        found.check(),
     ]
     if not _is_pile(parameters):
         return checks
@@ -220,19 +205,19 @@ def _checks(laid: _Laid, found: pores.Pores, parameters: Scaffold) -> list[Check
             name="strand over needle",
             value=stretch,
             limit=f"{least:g} to {most:g} (the project's own)",
-            verdict=verdict(least <= stretch <= most, "fail"),
+            verdict="pass" if least <= stretch <= most else "fail",
         ),
         Check(
             name="layer height over needle",
             value=layer,
             limit="0.5 to 1 (the project's own): the needle flattens or drops the strand",
-            verdict=verdict(0.5 <= layer <= 1, "action"),
+            verdict="pass" if 0.5 <= layer <= 1 else "action",
         ),
         Check(
             name="free span over strand",
             value=parameters.pore_mm / parameters.strand_mm,
             limit="at most 5 (the project's own): soft strands sag",
-            verdict=verdict(parameters.pore_mm <= 5 * parameters.strand_mm, "action"),
+            verdict="pass" if parameters.pore_mm <= 5 * parameters.strand_mm else "action",
         ),
     ]
 

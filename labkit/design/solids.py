@@ -1,5 +1,7 @@
 """Plain solids that designs are put together from, mm."""
 
+from collections.abc import Iterable
+
 import manifold3d
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,16 @@ def bounds(body: manifold3d.Manifold) -> tuple[Array, Array]:
     """The low and the high corner of a body's bounding box, (3,) float64 each."""
     corners = np.array(body.bounding_box())
     return corners[:3], corners[3:]
+
+
+def joined(bodies: Iterable[manifold3d.Manifold]) -> manifold3d.Manifold:
+    """The union of bodies; empty where there are none."""
+    return manifold3d.Manifold.batch_boolean(list(bodies), manifold3d.OpType.Add)
+
+
+def onto_plate(low: Array, high: Array) -> Array:
+    """(3,) mm: what moves a box between two corners onto the plate, its middle over the origin."""
+    return -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
 
 
 def box(low: npt.ArrayLike, high: npt.ArrayLike) -> Box:

@@ -1,12 +1,28 @@
 """Analytic limbs, and a judge of parts: shared by the tests of what is worn on a limb."""
 
-import manifold3d
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import trimesh
 
-from labkit.design import Part
+from labkit.case import Device, Order
+from labkit.design import Anatomy, Part, design_part
+from labkit.parameters import Design, validated
 
 from .shapes import PLACE
+
+
+def designer(order: Order, device: Device, usual: dict[str, Any]) -> Callable[..., Part]:
+    """``designer(…)(limb, laterality, **parameters)``: the part that is made on a limb."""
+
+    def designed(limb: trimesh.Trimesh, laterality: str = "right", **parameters: Any) -> Part:
+        ordered = order.model_copy(update={"device": device, "laterality": laterality})
+        values = validated("03_design", {"device": device, **usual, **parameters})
+        assert isinstance(values, Design)
+        return design_part(Anatomy(limb), values, ordered)
+
+    return designed
 
 
 def beside(x_mm: float, y_mm: float, z_mm: float) -> np.ndarray:
@@ -28,24 +44,6 @@ def tube(
     mesh = trimesh.Trimesh(points + PLACE, faces)
     mesh.merge_vertices()
     return mesh
-
-
-def assert_printable(part: Part) -> None:
-    """Every object is one closed manifold body; the part stands on the plate, in its middle."""
-    for each in part.objects:
-        body = manifold3d.Manifold(
-            manifold3d.Mesh64(
-                vert_properties=np.asarray(each.mesh.vertices, np.float64),
-                tri_verts=np.asarray(each.mesh.faces, np.uint64),
-            )
-        )
-        assert body.status() == manifold3d.Error.NoError
-        assert each.mesh.is_watertight
-        assert each.mesh.volume > 0
-        assert sum(piece.volume() > 1e-6 for piece in body.decompose()) == 1
-    low, high = part.mesh.bounds
-    assert np.allclose(low[:2] + high[:2], 0, atol=1e-3)
-    assert abs(low[2]) < 1e-3
 
 
 def assert_features(part: Part, tolerance_mm: float = 0.01) -> None:

@@ -42,13 +42,24 @@ def designed(parameters: Design, anatomy: Anatomy | None = None) -> Part:
     return design_part(anatomy or rod(), parameters, order_of(parameters.device))
 
 
+def assert_printable(part: Part) -> None:
+    """Every object is one closed manifold body; the part stands on the plate, in its middle."""
+    for each in part.objects:
+        assert each.mesh.is_watertight and each.mesh.is_winding_consistent
+        assert each.mesh.volume > 0
+        assert solid(each.mesh.vertices, each.mesh.faces, each.name).volume() > 0
+    assert part.bodies == len(part.objects)
+    low, high = part.mesh.bounds
+    assert low[2] == pytest.approx(0, abs=1e-6)
+    assert np.allclose(low[:2] + high[:2], 0, atol=1e-6)
+
+
 def assert_sound(part: Part) -> None:
-    mesh = part.mesh
-    assert mesh.is_watertight and mesh.is_winding_consistent
-    assert solid(mesh.vertices, mesh.faces, "part").volume() == pytest.approx(mesh.volume)
+    """One printable body, not mirrored, as large as its features say."""
+    assert_printable(part)
     assert part.bodies == 1
-    assert mesh.bounds[0][2] == pytest.approx(0, abs=1e-6)
-    assert np.allclose(mesh.bounds[:, :2].sum(axis=0), 0, atol=1e-6)
+    mesh = part.mesh
+    assert solid(mesh.vertices, mesh.faces, "part").volume() == pytest.approx(mesh.volume)
     assert np.linalg.det(part.plate_to_patient[:3, :3]) == pytest.approx(1)
     for feature in part.features:
         extent = mesh.extents["xyz".index(feature.axis)]

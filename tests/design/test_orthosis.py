@@ -7,20 +7,20 @@ import trimesh
 
 from labkit import equipment
 from labkit.case import Order
-from labkit.design import Anatomy, Part, design_part
+from labkit.design import Part
 from labkit.design.imported import read_part
 from labkit.design.mirroring import mirrored
 from labkit.design.orthosis.ventilation import nominal_open_share
 from labkit.design.printability.thickness import walls
 from labkit.errors import DesignError
-from labkit.parameters import Orthosis, Segmentation, validated
+from labkit.parameters import Orthosis, Segmentation
 from labkit.scan import choose, discover, read_volume
 from labkit.segmentation import extract_surface, segment
 from labkit.slicing.slicer import slice_part
 from labkit.surface import signed_distances, write_stl
 
-from .limbs import assert_features, assert_printable, beside, tube
-from .proving import RANDOM_PARTS, assert_refused_outside
+from .limbs import assert_features, beside, designer, tube
+from .proving import RANDOM_PARTS, assert_printable, assert_refused_outside
 from .shapes import PLACE, crossing_bar
 
 RADIUS = 18.0
@@ -35,14 +35,7 @@ def limb() -> trimesh.Trimesh:
 @pytest.fixture
 def splint(order: Order) -> Any:
     """``splint(limb, **parameters)``: designed as an orthosis."""
-
-    def designed(limb: trimesh.Trimesh, laterality: str = "right", **parameters: Any) -> Part:
-        ordered = order.model_copy(update={"device": "orthosis", "laterality": laterality})
-        values = validated("03_design", {"device": "orthosis", **SMALL, **parameters})
-        assert isinstance(values, Orthosis)
-        return design_part(Anatomy(limb), values, ordered)
-
-    return designed
+    return designer(order, "orthosis", SMALL)
 
 
 def _in_patient(part: Part) -> trimesh.Trimesh:

@@ -19,6 +19,7 @@ def test_a_chamber_is_as_wide_as_it_is_and_reached_through_its_neck() -> None:
     body = BLOCK - _chamber(0, 6) - _channel(0, 3)
     found = measure(mesh_of(body), mesh_of(BLOCK), 0.3)
     assert found.reachable == 1
+    assert found.check().verdict == "pass"
     assert 12 - 3 * found.voxel_mm < found.largest_mm <= 12
     necks = measure(mesh_of(body), mesh_of(BLOCK), 0.15)
     assert necks.voxel_mm == pytest.approx(0.21, abs=0.01)  # three million voxels, no more
@@ -34,6 +35,7 @@ def test_a_closed_chamber_is_not_reached() -> None:
         open_mm3 / (open_mm3 + _chamber(7, 5).volume()), abs=0.01
     )
     assert found.throat_mm == 0  # one of two pores has no way in
+    assert (found.check().value, found.check().verdict) == (found.reachable, "fail")
 
 
 def test_a_body_without_void_has_no_pores() -> None:

@@ -8,16 +8,15 @@ import trimesh
 
 from labkit import equipment
 from labkit.case import Order
-from labkit.design import Anatomy, Part, design_part
 from labkit.design.prosthesis.bores import bores, plug, wall_around
 from labkit.design.prosthesis.hand_parts import scaled
 from labkit.errors import DesignError
-from labkit.parameters import Prosthesis, validated
+from labkit.parameters import Prosthesis
 from labkit.slicing.slicer import slice_part
 from labkit.surface import mesh_of, signed_distances, write_stl
 
-from .limbs import assert_features, assert_printable, beside
-from .proving import RANDOM_PARTS, assert_refused_outside
+from .limbs import assert_features, beside, designer
+from .proving import RANDOM_PARTS, assert_printable, assert_refused_outside
 from .shapes import PLACE
 
 SMALL = {"length_mm": 45.0, "step_mm": 1.0, "foot_mm": 14.0, "flare_length_mm": 8.0}
@@ -33,14 +32,7 @@ def _stump(radius: float = 18.0, length: float = 60.0) -> trimesh.Trimesh:
 @pytest.fixture
 def prosthesis(order: Order) -> Any:
     """``prosthesis(surface, **parameters)``: designed."""
-
-    def designed(surface: trimesh.Trimesh, laterality: str = "right", **parameters: Any) -> Part:
-        ordered = order.model_copy(update={"device": "prosthesis", "laterality": laterality})
-        values = validated("03_design", {"device": "prosthesis", **SMALL, **parameters})
-        assert isinstance(values, Prosthesis)
-        return design_part(Anatomy(surface), values, ordered)
-
-    return designed
+    return designer(order, "prosthesis", SMALL)
 
 
 def _link(path: Path, *, bore: float = 4.0) -> Path:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from labkit.design import Anatomy
+from labkit.design import Anatomy, Part
 from labkit.design.log_pile import porosity_by_formula
 from labkit.errors import DesignError
 from labkit.parameters import Scaffold
@@ -29,6 +29,12 @@ SMALL: dict[str, Any] = {
     "layer_height_mm": 0.4,
     "needle_mm": 0.5,
 }
+
+
+@pytest.fixture(scope="module")
+def small() -> Part:
+    """The small log-pile, which no test may change."""
+    return designed(Scaffold(**SMALL))
 
 
 @pytest.mark.parametrize("pattern", ["0/90", "0/0/90/90", "0/60/120", "0/45/90/135"])
@@ -53,8 +59,8 @@ def test_strands_that_only_touch_have_the_porosity_of_free_cylinders() -> None:
     assert shared == pytest.approx(16 / 3, rel=0.01)
 
 
-def test_strands_layers_and_pores_are_where_they_were_asked_for() -> None:
-    part = designed(Scaffold(**SMALL))
+def test_strands_layers_and_pores_are_where_they_were_asked_for(small: Part) -> None:
+    part = small
     assert part.mesh.extents == pytest.approx([5, 5, 8 * 0.4 + 0.5], abs=0.01)  # 9 layers
     lowest = solid(part.mesh.vertices, part.mesh.faces, "part").slice(0.1).decompose()
     assert len(lowest) == 4
@@ -63,10 +69,9 @@ def test_strands_layers_and_pores_are_where_they_were_asked_for() -> None:
     assert 0.4 < part.metrics["throat_mm"] <= 0.7
 
 
-def test_an_offset_closes_the_view_through_the_pile() -> None:
-    through = designed(Scaffold(**SMALL))
+def test_an_offset_closes_the_view_through_the_pile(small: Part) -> None:
     shifted = designed(Scaffold(**SMALL, offset=True))
-    for part, open_share in ((through, (0.7 / 1.2) ** 2), (shifted, (0.2 / 1.2) ** 2)):
+    for part, open_share in ((small, (0.7 / 1.2) ** 2), (shifted, (0.2 / 1.2) ** 2)):
         shadow = solid(part.mesh.vertices, part.mesh.faces, "part").project()
         window = manifold3d.CrossSection.square((2.4, 2.4), center=True)  # two distances wide
         assert 1 - (shadow ^ window).area() / 2.4**2 == pytest.approx(open_share, abs=0.01)
@@ -120,8 +125,8 @@ def test_what_cannot_be_laid_is_refused(changes: dict[str, Any], words: str) -> 
         designed(Scaffold(**SMALL | changes))
 
 
-def test_needle_and_layers_are_held_against_each_other() -> None:
-    checks = {check.name: check for check in designed(Scaffold(**SMALL)).checks}
+def test_needle_and_layers_are_held_against_each_other(small: Part) -> None:
+    checks = {check.name: check for check in small.checks}
     assert checks["strand over needle"].verdict == "pass"
     other = designed(Scaffold(**SMALL | {"needle_mm": 1.0})).checks
     verdicts = {check.name: check.verdict for check in other}

@@ -42,6 +42,21 @@ def _designed(surface: trimesh.Trimesh, order: Order, **chosen: object) -> Part:
     return design_part(Anatomy(surface), parameters, order)
 
 
+@pytest.fixture(scope="module")
+def plain() -> Part:
+    """A guide with one sleeve, which no test may change."""
+    order = Order(
+        case="C-0001",
+        patient_code="P-1",
+        anatomy="distal radius and ulna",
+        laterality="right",
+        device="surgical guide",
+        requested_by="course leader",
+        practice=True,
+    )
+    return _designed(_bone(), order, trajectories_lps_mm=HOLE)
+
+
 def _placed(part: Part) -> trimesh.Trimesh:
     mesh = part.mesh.copy()
     mesh.apply_transform(part.plate_to_patient)
@@ -249,8 +264,8 @@ def test_a_contact_that_can_turn_fails_and_one_with_corners_passes(order: Order)
     assert _checks(firm)[hold].verdict == "pass"
 
 
-def test_the_guide_lies_with_its_contact_up_and_goes_back_to_the_patient(order: Order) -> None:
-    part = _designed(_bone(), order, trajectories_lps_mm=HOLE)
+def test_the_guide_lies_with_its_contact_up_and_goes_back_to_the_patient(plain: Part) -> None:
+    part = plain
     low, high = part.mesh.bounds
     assert np.append(low[:2] + high[:2], low[2]) == pytest.approx([0, 0, 0], abs=1e-6)
     turn = part.plate_to_patient[:3, :3]
@@ -355,16 +370,20 @@ def test_what_lies_outside_the_envelope_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("shape", ["sleeve", "slot", "window"])
-def test_guides_are_sliced(order: Order, tmp_path: Path, lab_home: Path, shape: str) -> None:
+def test_guides_are_sliced(
+    order: Order, plain: Part, tmp_path: Path, lab_home: Path, shape: str
+) -> None:
     slot = text(*(on_ellipsoid(AXES, (x, -1, -0.4)) for x in (-0.3, 0.3)), PLACE)
     seen = text(on_ellipsoid(AXES, (-0.4, -1, -0.1)))
-    chosen = {"slots_lps_mm": slot} if shape == "slot" else {"trajectories_lps_mm": HOLE}
-    windows = seen if shape == "window" else ""
-    assert_slices(_designed(_bone(), order, windows_lps_mm=windows, **chosen), tmp_path)
+    chosen = {
+        "slot": {"slots_lps_mm": slot},
+        "window": {"trajectories_lps_mm": HOLE, "windows_lps_mm": seen},
+    }
+    part = plain if shape == "sleeve" else _designed(_bone(), order, **chosen[shape])
+    assert_slices(part, tmp_path)
 
 
-def test_printability_takes_none_of_the_guides_own_numbers_away(order: Order) -> None:
-    part = _designed(_bone(), order, trajectories_lps_mm=HOLE)
-    found = printability(part, equipment.printer("practice"))
-    assert part.metrics.keys().isdisjoint(found.metrics), "the notebook joins both"
-    assert part.metrics["contact_mm2"] > 100
+def test_printability_takes_none_of_the_guides_own_numbers_away(plain: Part) -> None:
+    found = printability(plain, equipment.printer("practice"))
+    assert plain.metrics.keys().isdisjoint(found.metrics), "the notebook joins both"
+    assert plain.metrics["contact_mm2"] > 100

@@ -14,10 +14,10 @@ from labkit.design.anatomical_model.hollow import Hollow, hollow
 from labkit.design.cutting import HalfSpace, Section, cut, half_spaces, section_of
 from labkit.design.family import Anatomy, Family
 from labkit.design.part import Edit, Feature, Part, PrintObject
-from labkit.design.solids import bounds, box
+from labkit.design.solids import bounds, box, joined, onto_plate
 from labkit.errors import DesignError
 from labkit.parameters import AnatomicalModel
-from labkit.surface import Distances, distances, mesh_of, signed_distances, solid
+from labkit.surface import Distances, distances, mesh_of, pieces, sampled, signed_distances, solid
 from labkit.volume import Array
 
 COLOURS = ("#c0504d", "#4f81bd", "#9bbb59", "#f2c14e", "#8064a2", "#4bacc6")
@@ -25,7 +25,6 @@ COLOURS = ("#c0504d", "#4f81bd", "#9bbb59", "#f2c14e", "#8064a2", "#4bacc6")
 SLIVER_MM3 = 5.0
 """Smaller pieces are left-overs of borders that two structures share (the project's own)."""
 DRAINS = "its drains lead straight down, and what flows out was checked in this pose"
-_SAMPLE = 20_000
 
 
 def design_anatomical_model(anatomy: Anatomy, parameters: AnatomicalModel, order: Order) -> Part:
@@ -52,7 +51,7 @@ def design_anatomical_model(anatomy: Anatomy, parameters: AnatomicalModel, order
     to_plate = np.diag([parameters.scale] * 3 + [1.0])
     bodies = [each.transform(to_plate[:3]) for each in cuts]
     changed, gaps = [], list[float]()
-    if parameters.fragments == "pinned" and _pieces(bodies[0]) > 1:
+    if parameters.fragments == "pinned" and len(pieces(bodies[0])) > 1:
         rods, gaps = pins(bodies[0], parameters.pin_mm)
         bodies[0] += rods
         changed.append(rods)
@@ -64,9 +63,9 @@ def design_anatomical_model(anatomy: Anatomy, parameters: AnatomicalModel, order
     if inside:
         body -= inside.cavity
     features: list[Feature] = []
-    low, _ = bounds(_joined(bodies))
+    low, _ = bounds(joined(bodies))
     if parameters.base == "plate":
-        base, features = base_under(_joined(bodies), f"{order.case} {_side(order)}".strip())
+        base, features = base_under(joined(bodies), f"{order.case} {_side(order)}".strip())
         body += base
         others = [other - base for other in others]
         low, _ = bounds(base)
@@ -74,8 +73,8 @@ def design_anatomical_model(anatomy: Anatomy, parameters: AnatomicalModel, order
         drains = inside.drains(float(low[2]), parameters.drain_mm)
         body -= drains
         changed.append(drains)
-    low, high = bounds(_joined([body, *others]))
-    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    low, high = bounds(joined([body, *others]))
+    shift = onto_plate(low, high)
     to_plate[:3, 3] = shift
     whole = Feature("overall height", "z", float(high[2] - low[2]), box(low - 1, high + 1))
     objects = [PrintObject(order.case, mesh_of(body.translate(shift)))]
@@ -100,7 +99,7 @@ def design_anatomical_model(anatomy: Anatomy, parameters: AnatomicalModel, order
         checks=_checks(parameters, inside),
         metrics=_metrics(inside, gaps),
         edits=[Edit("cut, base and blocks", edited, change_mm3)],
-        warnings=_warnings(anatomy, parameters, _pieces(body), len(objects)),
+        warnings=_warnings(anatomy, parameters, len(pieces(body)), len(objects)),
         caveats=_caveats(parameters, len(gaps)),
         lies_because=DRAINS if inside else "",
     )
@@ -137,8 +136,7 @@ def _editing_error(
     changed: trimesh.Trimesh | None = None,
 ) -> Distances:
     """As `editing_error`; also left out are the section and the pins and drains, ``changed``."""
-    sampled, _ = trimesh.sample.sample_surface(surface, _SAMPLE, seed=0)
-    points = np.vstack([surface.vertices, sampled])
+    points = sampled(surface)
     clear = np.min([each.depth_mm(points) for each in kept], axis=0) > hidden_mm
     if section:
         clear &= np.abs(section.plane.depth_mm(points)) > hidden_mm
@@ -185,14 +183,6 @@ def _cut_quietly(body: manifold3d.Manifold, kept: list[HalfSpace]) -> manifold3d
     return body
 
 
-def _joined(bodies: list[manifold3d.Manifold]) -> manifold3d.Manifold:
-    return manifold3d.Manifold.batch_boolean(bodies, manifold3d.OpType.Add)
-
-
-def _pieces(body: manifold3d.Manifold) -> int:
-    return sum(piece.volume() > 0 for piece in body.decompose())  # cavities are negative
-
-
 def _in_patient(section: Section | None, scale: float) -> Section | None:
     """The section in LPS mm: until the shift, the plate's frame is the patient's, scaled."""
     if section is None:
@@ -202,7 +192,7 @@ def _in_patient(section: Section | None, scale: float) -> Section | None:
 
 
 def _patient_mesh(bodies: list[manifold3d.Manifold], scale: float) -> trimesh.Trimesh | None:
-    return mesh_of(_joined(bodies).scale((1 / scale,) * 3)) if bodies else None
+    return mesh_of(joined(bodies).scale((1 / scale,) * 3)) if bodies else None
 
 
 def _checks(parameters: AnatomicalModel, inside: Hollow | None) -> list[Check]:
@@ -230,11 +220,11 @@ def _metrics(inside: Hollow | None, gaps_mm: list[float]) -> dict[str, float]:
 
 
 def _warnings(
-    anatomy: Anatomy, parameters: AnatomicalModel, pieces: int, objects: int
+    anatomy: Anatomy, parameters: AnatomicalModel, separate: int, objects: int
 ) -> list[str]:
     said = []
-    if pieces > 1:
-        said.append(f"{pieces} separate bodies: what does not reach the base comes off loose")
+    if separate > 1:
+        said.append(f"{separate} separate bodies: what does not reach the base comes off loose")
     if anatomy.others and parameters.others == "left out":
         said.append("not made, though segmented: " + ", ".join(anatomy.others))
     if parameters.others == "coloured" and objects <= len(anatomy.others):

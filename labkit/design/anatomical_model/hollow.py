@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from labkit.case import Check
 from labkit.design.offset import DistanceField, distance_field, level_set
-from labkit.design.solids import bounds, rod
+from labkit.design.solids import bounds, joined, rod
 from labkit.errors import DesignError
 from labkit.parameters import AnatomicalModel
 from labkit.surface import Distances, mesh_of, signed_distances
@@ -49,10 +49,9 @@ class Hollow:
 
     def drains(self, bottom_mm: float, diameter_mm: float) -> manifold3d.Manifold:
         """The holes, from below the part up into the hollow."""
-        rods = [
+        return joined(
             rod((x, y, bottom_mm - 1), (x, y, z), diameter_mm) for x, y, z in self.outlets.tolist()
-        ]
-        return manifold3d.Manifold.batch_boolean(rods, manifold3d.OpType.Add)
+        )
 
     def checks(self, wall_mm: float) -> list[Check]:
         """The wall and what stays behind, against the project's own limits."""

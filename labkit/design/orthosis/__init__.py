@@ -9,18 +9,18 @@ import numpy as np
 
 from labkit.case import Order
 from labkit.design.family import Anatomy, Family
-from labkit.design.fitted_shell import PROTOTYPE, Shell, joined, shell_of
-from labkit.design.growth import caveats_of, plan_of_sizes, record_of
+from labkit.design.fitted_shell import Shell, caveats_of, shell_of
+from labkit.design.growth import plan_of_sizes, record_of
 from labkit.design.limb import limb_of
-from labkit.design.mirroring import caveat, side_check
+from labkit.design.mirroring import side_check
 from labkit.design.orthosis.bending import bending
 from labkit.design.orthosis.closures import closures, lugs_on
 from labkit.design.orthosis.ventilation import holes, nominal_open_share
 from labkit.design.part import Feature, Part, PrintObject
-from labkit.design.solids import bounds, box
+from labkit.design.solids import bounds, box, joined, onto_plate
 from labkit.errors import DesignError
 from labkit.parameters.design.orthosis import Orthosis
-from labkit.surface import mesh_of
+from labkit.surface import mesh_of, pieces
 from labkit.volume import affine
 
 
@@ -43,20 +43,19 @@ def design_orthosis(anatomy: Anatomy, parameters: Orthosis, order: Order) -> Par
     body = wall + lugs_on(shell, closed) if closed.lugs else wall
     taken = joined(drills)
     body -= joined([*closed.cuts, *closed.holes, taken])
-    pieces = _halves(body, parameters)
-    low, high = bounds(joined(pieces))
-    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-
-    together = joined(pieces)
+    halves = _halves(body, parameters)
+    together = joined(halves)
+    low, high = bounds(together)
+    shift = onto_plate(low, high)
     mesh = mesh_of(together)
     fit, thickness = shell.fit(mesh, together), shell.thickness(mesh, together)
-    bent = bending(pieces, load_n=parameters.load_n, modulus_mpa=parameters.modulus_mpa)
+    bent = bending(halves, load_n=parameters.load_n, modulus_mpa=parameters.modulus_mpa)
     whole = Feature("overall height", "z", parameters.length_mm, box(low - 1, high + 1))
     names = {"two": ("A", "B"), "first": ("A",), "second": ("B",)}[parameters.halves]
     return Part(
         objects=tuple(
-            PrintObject(f"{order.case} {name}", mesh_of(piece.translate(shift)))
-            for name, piece in zip(names, pieces, strict=True)
+            PrintObject(f"{order.case} {name}", mesh_of(half.translate(shift)))
+            for name, half in zip(names, halves, strict=True)
         ),
         plate_to_patient=limb.to_source @ affine(np.eye(3), -shift),
         features=[feature.moved(shift) for feature in [*closed.features, whole]],
@@ -66,9 +65,7 @@ def design_orthosis(anatomy: Anatomy, parameters: Orthosis, order: Order) -> Par
             side_check(parameters, order),
         ],
         metrics={
-            **fit.metrics("clearance_error"),
-            "wall_p01_mm": float(np.percentile(thickness, 1)),
-            "wall_median_mm": float(np.median(thickness)),
+            **shell.metrics(fit, thickness),
             "ventilation_holes": float(len(drills)),
             "open_share": _open_share(wall, taken),
             "open_share_of_pattern": nominal_open_share(parameters.hole_mm, parameters.web_mm)
@@ -85,11 +82,7 @@ def design_orthosis(anatomy: Anatomy, parameters: Orthosis, order: Order) -> Par
             **record_of(sizes, parameters),
         },
         edits=[shell.edit(fit)],
-        caveats=[
-            *([caveat(parameters.scanned_side, order)] if parameters.mirror else []),
-            *caveats_of(sizes),
-            PROTOTYPE,
-        ],
+        caveats=caveats_of(parameters, order, sizes),
     )
 
 
@@ -99,10 +92,10 @@ def _halves(body: manifold3d.Manifold, parameters: Orthosis) -> list[manifold3d.
     both = [body.trim_by_plane((0, 1, 0), gap), body.trim_by_plane((0, -1, 0), gap)]
     kept = {"two": both, "first": both[:1], "second": both[1:]}[parameters.halves]
     for half in kept:
-        loose = sum(piece.volume() > 0 for piece in half.decompose())
-        if loose != 1:
+        count = len(pieces(half))
+        if count != 1:
             raise DesignError(
-                f"a half shell in {loose} pieces",
+                f"a half shell in {count} pieces",
                 expected="one piece",
                 where="03_design, split_deg, hole_mm and web_mm",
                 fix="part the limb another way, or leave wider webs",

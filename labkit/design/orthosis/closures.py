@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import manifold3d
 import numpy as np
 
-from labkit.design.fitted_shell import Shell, joined
+from labkit.design.fitted_shell import Shell
 from labkit.design.part import Feature
-from labkit.design.solids import block, bounds, box
+from labkit.design.solids import block, bounds, box, joined, rod
 from labkit.errors import DesignError
 from labkit.parameters.design.orthosis import Orthosis
 from labkit.volume import Array
@@ -112,9 +112,8 @@ def _add_lug(
         x, y = (side * inside * 0.7, side * tip), (half * near, half * far)
         low = (min(x), min(y), height - size / 2)
         found.lugs.append(block(low, (max(x), max(y), height + size / 2)))
-    drill = manifold3d.Manifold.cylinder(2 * far + 2, hole / 2, hole / 2, 48, center=True)
     axis = side * (outside + EDGE_MM + hole / 2)
-    found.holes.append(drill.rotate((90, 0, 0)).translate((axis, 0, height)))
+    found.holes.append(rod((axis, far + 1, height), (axis, -far - 1, height), hole, sides=48))
     found.reach_mm = far + EDGE_MM
     ends = sorted((side * (outside + 1.0), side * (tip + 1)))
     around = box(

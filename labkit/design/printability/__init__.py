@@ -11,6 +11,7 @@ from labkit.design.part import Part
 from labkit.design.printability.layers import layers
 from labkit.design.printability.standing import needed_deg, overhangs, standing
 from labkit.design.printability.thickness import gaps, walls
+from labkit.design.solids import joined
 from labkit.equipment import PrinterProfile
 from labkit.surface import solid
 from labkit.volume import Array
@@ -76,10 +77,7 @@ def printability(
     narrowest_mm, there = gap.exceeded(edges_mm2)
     _at_least(found, "narrowest gap", narrowest_mm, printer.gap_mm, "mm", there)
     found.metrics["thin_wall_mm2"] = wall.area_below_mm2(printer.wall_mm)
-    body = manifold3d.Manifold.batch_boolean(
-        [solid(each.mesh.vertices, each.mesh.faces, each.name) for each in part.objects],
-        manifold3d.OpType.Add,
-    )
+    body = joined(solid(each.mesh.vertices, each.mesh.faces, each.name) for each in part.objects)
     _layers(found, body, printer, layer_height_mm)
     _overhangs(found, mesh, printer)
     _trapped(found, body, printer)
@@ -96,9 +94,7 @@ def printability(
 
 
 def _fits(found: Printability, mesh: trimesh.Trimesh, printer: PrinterProfile) -> None:
-    room = np.array(
-        [*np.subtract(printer.bed_max_mm, printer.bed_min_mm), printer.volume_max_mm[2]]
-    )
+    room = printer.room_mm
     over = float((mesh.extents - room).max())
     size = " × ".join(f"{mm:.1f}" for mm in mesh.extents)
     limit = "≤ " + " × ".join(f"{mm:g}" for mm in room) + f", {printer.name}"

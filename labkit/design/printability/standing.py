@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import trimesh
 from scipy.spatial import ConvexHull, QhullError
 
@@ -29,13 +30,19 @@ class Overhangs:
     at: Array
 
 
+def leans(mesh: trimesh.Trimesh, max_overhang_deg: float) -> npt.NDArray[np.bool_]:
+    """(triangles,) bool: what looks down and lies flatter than the angle from the vertical."""
+    down = -mesh.face_normals[:, 2]
+    return np.asarray(down > np.sin(np.radians(max_overhang_deg)) + 1e-6)
+
+
 def overhangs(mesh: trimesh.Trimesh, *, max_overhang_deg: float) -> Overhangs:
     """The overhangs of a part in the plate frame; angles are from the vertical."""
     down = -mesh.face_normals[:, 2]
     middle = mesh.triangles_center[:, 2]
     floor = float(mesh.bounds[0, 2])
     on_plate = mesh.triangles[:, :, 2].max(axis=1) - floor < ON_PLATE_MM
-    hangs = (down > np.sin(np.radians(max_overhang_deg)) + 1e-6) & ~on_plate
+    hangs = leans(mesh, max_overhang_deg) & ~on_plate
     if not hangs.any():
         return Overhangs(0.0, 0.0, 0.0, 0.0, np.zeros(3))
     footprint = mesh.area_faces[hangs] * down[hangs]

@@ -20,8 +20,9 @@ from labkit.design.mirroring import MIRROR, check_side, placed, side_check
 from labkit.design.part import Edit, Feature, Part, PrintObject
 from labkit.design.prosthesis.bores import Bore, bores, plug, wall_around
 from labkit.design.repair import repaired
-from labkit.design.solids import box
+from labkit.design.solids import box, joined
 from labkit.errors import DesignError
+from labkit.parameters.design.fitted import stated
 from labkit.parameters.design.prosthesis import Prosthesis
 from labkit.surface import Distances, distances, mesh_of, solid
 
@@ -118,7 +119,7 @@ def scaled(mesh: trimesh.Trimesh, scale: float, *, hardware_up_to_mm: float) -> 
     if scale != 1:
         fillings = [plug(larger, bore.scaled(scale)) for bore in kept] if scale > 1 else []
         drills = [b.scaled(scale).cylinder(b.diameter_mm, _beyond(b, scale)) for b in kept]
-        full = manifold3d.Manifold.batch_boolean([body, *fillings], manifold3d.OpType.Add)
+        full = joined([body, *fillings])
         drilled = manifold3d.Manifold.batch_boolean([full, *drills], manifold3d.OpType.Subtract)
         pieces = [p for p in drilled.decompose() if abs(p.volume()) > _SPECK_MM3]
         body = manifold3d.Manifold.compose(pieces)
@@ -205,10 +206,9 @@ def _read(parameters: Prosthesis) -> list[tuple[trimesh.Trimesh, dict[str, Any]]
             where="03_design, parts",
             fix="name the folder that the parts lie in themselves: folders in it are not searched",
         )
-    unit = "" if parameters.parts_unit == "not stated" else parameters.parts_unit
     found = []
     for number, file in enumerate(files, 1):
-        imported = read_part(file, unit)
+        imported = read_part(file, stated(parameters.parts_unit))
         for each in imported.objects:
             whole = repaired(each.mesh, bound_mm=REPAIR_MM, name=f"hand part {number}")
             row = {

@@ -5,12 +5,12 @@ import numpy as np
 
 from labkit.case import Order
 from labkit.design.family import Anatomy
-from labkit.design.fitted_shell import PROTOTYPE, Shell, shell_of
-from labkit.design.growth import caveats_of, plan_of_sizes, record_of
+from labkit.design.fitted_shell import Shell, caveats_of, shell_of
+from labkit.design.growth import plan_of_sizes, record_of
 from labkit.design.limb import limb_of
-from labkit.design.mirroring import caveat, side_check
+from labkit.design.mirroring import side_check
 from labkit.design.part import Feature, Part, PrintObject
-from labkit.design.solids import bounds, box
+from labkit.design.solids import bounds, box, onto_plate
 from labkit.errors import DesignError
 from labkit.parameters.design.prosthesis import Prosthesis
 from labkit.surface import mesh_of
@@ -40,7 +40,7 @@ def design_socket(anatomy: Anatomy, parameters: Prosthesis, order: Order) -> Par
         drill = _upright(parameters.vent_mm, place[2] - 1, limb.high_mm / 2, place)
         body -= drill
     low, high = bounds(body)
-    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    shift = onto_plate(low, high)
     mesh = mesh_of(body)
     fit, thickness = shell.fit(mesh, body), shell.thickness(mesh, body)
     return Part(
@@ -49,9 +49,7 @@ def design_socket(anatomy: Anatomy, parameters: Prosthesis, order: Order) -> Par
         features=[each.moved(shift) for each in _features(shell, parameters, low, high, place)],
         checks=[*shell.checks(fit, thickness), side_check(parameters, order)],
         metrics={
-            **fit.metrics("clearance_error"),
-            "wall_p01_mm": float(np.percentile(thickness, 1)),
-            "wall_median_mm": float(np.median(thickness)),
+            **shell.metrics(fit, thickness),
             "room_mm3": float(shell.inner.trim_by_plane((0, 0, -1), -limb.high_mm).volume()),
         },
         details={
@@ -60,11 +58,7 @@ def design_socket(anatomy: Anatomy, parameters: Prosthesis, order: Order) -> Par
             **record_of(sizes, parameters),
         },
         edits=[shell.edit(fit)],
-        caveats=[
-            *([caveat(parameters.scanned_side, order)] if parameters.mirror else []),
-            *caveats_of(sizes),
-            PROTOTYPE,
-        ],
+        caveats=caveats_of(parameters, order, sizes),
     )
 
 

@@ -8,7 +8,7 @@ from labkit.case import Check, Order, Verdict
 from labkit.design.bores import FittedBore, fitted_bore
 from labkit.design.family import Anatomy, Family
 from labkit.design.part import Edit, Feature, Part, PrintObject
-from labkit.design.solids import axes_along, bounds, box
+from labkit.design.solids import axes_along, bounds, box, onto_plate
 from labkit.design.surgical_guide.plan import Plan, plan_of
 from labkit.design.surgical_guide.seating import Seating, seating
 from labkit.design.surgical_guide.shell import Shell, shell_of
@@ -43,7 +43,7 @@ def design_surgical_guide(anatomy: Anatomy, parameters: SurgicalGuide, order: Or
     near = mesh_of(shell.bone)
     seat = seating(shell.body, shell.contact, shell.bone, near, parameters.insertion_mm)
     low, high = bounds(shell.body)
-    shift = -np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
+    shift = onto_plate(low, high)
     to_plate = plan.to_guide.copy()
     to_plate[:3, 3] += shift
     plate_to_patient = np.asarray(np.linalg.inv(to_plate), float)

@@ -8,6 +8,7 @@ import numpy as np
 import trimesh
 
 from labkit.design.offset import DistanceField, distance_field, level_set
+from labkit.design.provenance import triangles_from
 from labkit.design.solids import block, bounds, rod
 from labkit.design.surgical_guide.mark import RAISED_MM, letters_on
 from labkit.design.surgical_guide.plan import Plan, Slot, Trajectory
@@ -241,12 +242,8 @@ def _whole(guide: manifold3d.Manifold) -> manifold3d.Manifold:
 
 def _contact(guide: manifold3d.Manifold, blocked: manifold3d.Manifold) -> trimesh.Trimesh:
     """The faces of the guide that came from the grown bone and look towards it."""
-    mesh = guide.to_mesh64()
-    faces = np.array(mesh.tri_verts, np.int64)
-    runs = np.array(mesh.run_index, np.int64) // 3
-    origin = np.repeat(np.array(mesh.run_original_id), np.diff(runs))
-    points = np.array(mesh.vert_properties)[:, :3]
-    touching = trimesh.Trimesh(points, faces[origin == blocked.original_id()], process=False)
+    touching = mesh_of(guide)
+    touching.update_faces(triangles_from(guide, {blocked.original_id()}))
     touching.update_faces(touching.face_normals[:, 2] > _LATERAL)
     touching.remove_unreferenced_vertices()
     if not len(touching.faces):

@@ -5,41 +5,23 @@ from typing import Literal
 from pydantic import Field
 
 from labkit.case import Device
-from labkit.parameters.design.family import Design, device, number
-from labkit.parameters.fields import PLACE_PAIRS, PLACES
+from labkit.parameters.design.family import Design, along_scan, device, number, places_lps_mm
+from labkit.parameters.fields import PLACE_PAIRS
 
 
 class AnatomicalModel(Design):
     """How the patient's structure becomes a model of it."""
 
     device: Device = device("anatomical model")
-    keep_from_mm: float = number(
-        0.0,
-        0.0,
-        2000.0,
-        "the part begins so far above the surface's lowest point",
-        unit="mm",
-        why="no scan of a person is longer",
+    keep_from_mm: float = along_scan("the part begins so far above the surface's lowest point")
+    keep_length_mm: float = along_scan("length kept from there; 0 keeps all")
+    keep_box_lps_mm: str = places_lps_mm(
+        "two corners of the box that is kept; empty: no box", form="x, y, z; x, y, z, or nothing"
     )
-    keep_length_mm: float = number(
-        0.0,
-        0.0,
-        2000.0,
-        "length kept from there; 0 keeps all",
-        unit="mm",
-        why="no scan of a person is longer",
-    )
-    keep_box_lps_mm: str = Field(
-        default="",
-        pattern=PLACES,
-        description="two corners of the box that is kept; empty: no box",
-        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z, or nothing"},
-    )
-    cut_planes_lps_mm: str = Field(
-        default="",
+    cut_planes_lps_mm: str = places_lps_mm(
+        "planes to cut by, each a place on it and one square to it, on the side kept",
         pattern=PLACE_PAIRS,
-        description="planes to cut by, each a place on it and one square to it, on the side kept",
-        json_schema_extra={"unit": "mm", "form": "on; kept; on; kept …, or nothing"},
+        form="on; kept; on; kept …, or nothing",
     )
     section: Literal["none", "sagittal", "coronal"] = Field(
         default="none", description="for teaching: cut open there, the halves apart on one base"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from labkit.case import Device
+from labkit.parameters.fields import PLACES
 from labkit.parameters.stage import StageParameters
 
 
@@ -27,6 +28,24 @@ def number(
         le=high,
         description=description,
         json_schema_extra={"unit": unit, "why": why},
+    )
+
+
+def along_scan(description: str, default: float = 0.0) -> Any:
+    """A length along the patient's structure, mm."""
+    why = "no scan of a person is longer"
+    return number(default, 0.0, 2000.0, description, unit="mm", why=why)
+
+
+def places_lps_mm(
+    description: str, *, pattern: str = PLACES, form: str = "x, y, z; x, y, z …, or nothing"
+) -> Any:
+    """A field that holds places in the patient as a text, mm LPS; empty where there are none."""
+    return Field(
+        default="",
+        pattern=pattern,
+        description=description,
+        json_schema_extra={"unit": "mm", "form": form},
     )
 
 

@@ -4,12 +4,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from labkit.parameters.design.family import Design, number
-from labkit.parameters.fields import PLACES
+from labkit.parameters.design.family import Design, along_scan, number, places_lps_mm
 
 _NUMBER = r"\s*\d+(?:\.\d*)?\s*"
 PAIRS = f"^(?:{_NUMBER},{_NUMBER}(?:;{_NUMBER},{_NUMBER})*)?$"
 """What a text of pairs looks like: ``a, b; a, b``, or nothing."""
+
+
+FileUnit = Literal["not stated", "mm", "cm", "m", "inch"]
+"""What a person may say of the unit of a file that holds none."""
+
+
+def stated(unit: FileUnit) -> str:
+    """The unit as the reader of files takes it; empty where none was said."""
+    return "" if unit == "not stated" else unit
 
 
 def pairs(text: str) -> tuple[tuple[float, float], ...]:
@@ -29,7 +37,7 @@ class Fitted(Design):
         description="the limb's surface from a file; empty: the segmented surface",
         json_schema_extra={"path": True},
     )
-    limb_file_unit: Literal["not stated", "mm", "cm", "m", "inch"] = Field(
+    limb_file_unit: FileUnit = Field(
         default="not stated", description="the file's unit: a surface file holds none"
     )
     scanned_side: Literal["as ordered", "left", "right"] = Field(
@@ -46,14 +54,7 @@ class Fitted(Design):
         default="limb",
         description="what the part stands along: the limb's principal axis, or the patient's",
     )
-    from_mm: float = number(
-        10.0,
-        0.0,
-        2000.0,
-        "the part begins so far above the limb's distal end",
-        unit="mm",
-        why="no scan of a person is longer",
-    )
+    from_mm: float = along_scan("the part begins so far above the limb's distal end", 10.0)
     length_mm: float = number(
         150.0,
         15.0,
@@ -76,11 +77,8 @@ class Fitted(Design):
         description="clearance by height above the part's distal edge; replaces clearance_mm",
         json_schema_extra={"unit": "mm", "form": "height, clearance; height, clearance …"},
     )
-    relief_lps_mm: str = Field(
-        default="",
-        pattern=PLACES,
-        description="places on the scan that must not be pressed: bony points, wounds",
-        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z …, or nothing"},
+    relief_lps_mm: str = places_lps_mm(
+        "places on the scan that must not be pressed: bony points, wounds"
     )
     relief_mm: float = number(
         3.0,

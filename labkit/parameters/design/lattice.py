@@ -1,24 +1,14 @@
 """The envelope of lattices: porous prototypes in a block or in the patient's structure."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from labkit.case import Device
-from labkit.parameters.design.family import Design, device, number
-from labkit.parameters.fields import PLACES
+from labkit.parameters.design.family import Design, along_scan, device, number, places_lps_mm
 
 _ONE_PRINTER = "larger parts do not fit the printers that the kit knows"
-
-
-def places_lps_mm(description: str) -> Any:
-    """A field that holds places in the patient as a text, mm LPS."""
-    return Field(
-        default="",
-        pattern=PLACES,
-        description=description,
-        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z …, or nothing"},
-    )
+_POROUS = "less traps powder, more leaves ligaments too thin to hold together"
 
 
 class Lattice(Design):
@@ -37,22 +27,8 @@ class Lattice(Design):
     block_z_mm: float = number(
         20.0, 5.0, 200.0, "size of the block along z", unit="mm", why=_ONE_PRINTER
     )
-    keep_from_mm: float = number(
-        0.0,
-        0.0,
-        2000.0,
-        "the part begins so far above the structure's lowest point",
-        unit="mm",
-        why="no scan of a person is longer",
-    )
-    keep_length_mm: float = number(
-        0.0,
-        0.0,
-        2000.0,
-        "length of the structure kept from there; 0 keeps all",
-        unit="mm",
-        why="no scan of a person is longer",
-    )
+    keep_from_mm: float = along_scan("the part begins so far above the structure's lowest point")
+    keep_length_mm: float = along_scan("length of the structure kept from there; 0 keeps all")
     cell: Literal[
         "gyroid sheet",
         "gyroid network",
@@ -83,7 +59,7 @@ class Lattice(Design):
         0.3,
         0.9,
         "share of the envelope inside the skin that is void; of a graded lattice at its start",
-        why="less traps powder, more leaves ligaments too thin to hold together",
+        why=_POROUS,
     )
     grading: Literal["none", "along z", "from the surface", "from places"] = Field(
         default="none", description="along what the porosity changes"
@@ -93,7 +69,7 @@ class Lattice(Design):
         0.3,
         0.9,
         "porosity at the end of the grading",
-        why="less traps powder, more leaves ligaments too thin to hold together",
+        why=_POROUS,
     )
     grading_mm: float = number(
         10.0, 1.0, 200.0, "distance over which the porosity changes", unit="mm", why=_ONE_PRINTER

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from labkit.case import Device
 from labkit.parameters.design.family import device, number
-from labkit.parameters.design.fitted import Fitted
+from labkit.parameters.design.fitted import FileUnit, Fitted
 
 
 class Prosthesis(Fitted):
@@ -53,7 +53,7 @@ class Prosthesis(Fitted):
         description="the parts to scale: a file, or a folder of files",
         json_schema_extra={"path": True},
     )
-    parts_unit: Literal["not stated", "mm", "cm", "m", "inch"] = Field(
+    parts_unit: FileUnit = Field(
         default="not stated", description="the parts' unit: surface files hold none"
     )
     scale_percent: float = number(

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from labkit.case import Device
-from labkit.parameters.design.family import Design, device, number
+from labkit.parameters.design.family import Design, along_scan, device, number
 
 _PLATE = "well plates and dishes hold no more"
 _NEEDLE = "the dispensing needles that are sold end about there"
@@ -23,22 +23,8 @@ class Scaffold(Design):
     height_mm: float = number(
         4.0, 0.5, 50.0, "height; a log-pile takes the nearest whole layer", unit="mm", why=_PLATE
     )
-    keep_from_mm: float = number(
-        0.0,
-        0.0,
-        2000.0,
-        "the part begins so far above the structure's lowest point",
-        unit="mm",
-        why="no scan of a person is longer",
-    )
-    keep_length_mm: float = number(
-        0.0,
-        0.0,
-        2000.0,
-        "length of the structure kept from there; 0 keeps all",
-        unit="mm",
-        why="no scan of a person is longer",
-    )
+    keep_from_mm: float = along_scan("the part begins so far above the structure's lowest point")
+    keep_length_mm: float = along_scan("length of the structure kept from there; 0 keeps all")
     structure: Literal[
         "log-pile",
         "gyroid sheet",

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from labkit.case import Device
-from labkit.parameters.design.family import Design, device, number
-from labkit.parameters.fields import PLACE, PLACE_PAIRS, PLACES
+from labkit.parameters.design.family import Design, device, number, places_lps_mm
+from labkit.parameters.fields import PLACE, PLACE_PAIRS
 
 _TRIPLE = f"{PLACE};{PLACE};{PLACE}"
 
@@ -15,29 +15,19 @@ class SurgicalGuide(Design):
     """How a planned trajectory becomes a guide that sits on the patient's bone."""
 
     device: Device = device("surgical guide")
-    trajectories_lps_mm: str = Field(
-        default="",
+    trajectories_lps_mm: str = places_lps_mm(
+        "holes to drill, each its entry on the bone and a place deeper along it",
         pattern=PLACE_PAIRS,
-        description="holes to drill, each its entry on the bone and a place deeper along it",
-        json_schema_extra={"unit": "mm", "form": "entry; deeper; entry; deeper …, or nothing"},
+        form="entry; deeper; entry; deeper …, or nothing",
     )
-    slots_lps_mm: str = Field(
-        default="",
+    slots_lps_mm: str = places_lps_mm(
+        "cuts to saw, each its two ends on the bone and a place deeper in its plane",
         pattern=f"^(?:{_TRIPLE}(?:;{_TRIPLE})*)?$",
-        description="cuts to saw, each its two ends on the bone and a place deeper in its plane",
-        json_schema_extra={"unit": "mm", "form": "end; end; deeper …, in threes, or nothing"},
+        form="end; end; deeper …, in threes, or nothing",
     )
-    windows_lps_mm: str = Field(
-        default="",
-        pattern=PLACES,
-        description="where one shall see the bone through the guide",
-        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z …, or nothing"},
-    )
-    region_lps_mm: str = Field(
-        default="",
-        pattern=PLACES,
-        description="outline of the contact, drawn on the bone; a middle; empty: around the plan",
-        json_schema_extra={"unit": "mm", "form": "x, y, z; x, y, z …, or nothing"},
+    windows_lps_mm: str = places_lps_mm("where one shall see the bone through the guide")
+    region_lps_mm: str = places_lps_mm(
+        "outline of the contact, drawn on the bone; a middle; empty: around the plan"
     )
     region_margin_mm: float = number(
         15.0,
