@@ -7,14 +7,21 @@ once at full resolution with as many triangles as labkit leaves, once at full re
 own nine tenths left out, and once as it comes, which shrinks the scan below 256 voxels a side.
 
 Every run is a process of its own.  Seconds run from the files to the STL, and from the volume in
-memory to the STL; starting Python and imports do not count for either.  labkit's contain what
+memory to the STL; starting Python and imports do not count for either, and for labkit neither
+does loading its compiled functions (said as ``loading``).  labkit's contain what
 dicom2stl does not do: the mask, the check for places where the surface passes through itself, and
 the measured distance of every step.  Where other programs share the machine the seconds of the
 processors, all together, say more than those of the clock.
 
-The limits are what the project was set; whether each is met is printed.  In the table that is
-kept, those of time and memory are **not met**, and that of the error only against dicom2stl as
-it comes: at full resolution it is as exact as labkit.
+The limits are what the project was set; whether each is met is printed.  The table that is kept
+comes from a machine that was shared, so that its seconds of the clock say little.  In it labkit
+takes a third of the processor seconds of dicom2stl at full resolution with as many triangles
+(0.33 and 0.35), where a quarter is the limit: **not met**.  Memory is **met** on the formula
+(2.7 times the volume) and **not met** on the skull (6.8 times): its volume is 31 MB, and what is
+held for one surface of 870,000 triangles, and for writing it, does not shrink with it.  The limit
+of the error is met only against dicom2stl as it comes: at full resolution both are as exact as
+the chords of their triangles.  ``max_mm`` is the worst of 200,000 places drawn at random: the
+surface before decimation has 0.296 there.
 """
 
 import argparse
@@ -41,7 +48,7 @@ from labkit.parameters import Segmentation
 from labkit.scan import choose, discover, read_volume
 from labkit.segmentation import extract_surface, extraction, segment
 from labkit.surface import read_stl, write_stl
-from labkit.volume import Array
+from labkit.volume import Array, Volume
 
 SPACING_MM = (0.5, 0.8)
 BLUR_MM, NOISE_HU = 0.5, 20
@@ -163,6 +170,13 @@ def measure(folder: Path, stl: Path, parameters: Segmentation) -> dict[str, Any]
 
         return run
 
+    edge_hu = np.full((24, 24, 24), SOFT_TISSUE_HU, np.int16)
+    edge_hu[6:18, 6:18, 6:18] = BONE_HU
+    cube, between = (
+        Volume(edge_hu, np.zeros(3), np.ones(3), np.eye(3)),
+        Segmentation(threshold_hu=600),
+    )
+    timed("loading", lambda: extract_surface(cube, segment(cube, between), between))()
     for function, name in STAGES.items():
         setattr(extraction, function, timed(name, getattr(extraction, function)))
     began, processor = time.perf_counter(), time.process_time()

@@ -4,17 +4,16 @@ A manifold body may: its triangles are joined properly, and still cross.  Slicer
 fill or leave out what lies between.
 """
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from labkit.compiled import compiled, in_threads
 from labkit.volume import Array
 
 Indices = npt.NDArray[np.int64]
+_Short = npt.NDArray[np.int32]
+_Boxes = npt.NDArray[np.float32]
+_Grid = tuple[_Short, _Short, float, npt.NDArray[np.int8]]
 
 ROUNDING_MM = 1e-6
 """What passes through by less only touches: far below the 32-bit numbers of STL."""
@@ -22,20 +21,10 @@ ROUNDING_MM = 1e-6
 FLAT = 0.05
 """Cosine: triangles that lean more against the direction of their fan prove nothing."""
 
-_CHUNK = 20_000
+_HALF = 0.501
+"""Of a cell, and what rounding may add."""
 
-
-@dataclass(frozen=True)
-class _Grid:
-    """Triangles of one size, and smaller ones, by the cell of a grid in which they lie."""
-
-    cell_mm: float
-    origin: Array
-    steps: Indices
-    mine: Indices
-    key_of_mine: Indices
-    smaller: Indices
-    key_of_smaller: Indices
+_CHUNK = 50_000
 
 
 def self_intersections(points: Array, triangles: Indices) -> Indices:
@@ -50,148 +39,246 @@ def self_intersections(points: Array, triangles: Indices) -> Indices:
     ------------
     Triangles that only touch, lie in one plane, or share an edge do not count.
     """
-    unfolded = _unfolded(points, triangles)
-    corners = points[triangles]
-    boxes = corners.min(axis=1), corners.max(axis=1)
+    if not len(triangles):
+        return np.empty((0, 2), np.int64)
+    points, corners = np.ascontiguousarray(points, float), np.asarray(triangles, np.int32)
+    unfolded = _unfolded(points, corners)
+    boxes = _boxes(points, corners)
+    size = (boxes[:, 3:] - boxes[:, :3]).max(axis=1)
+    finest_mm = max(float(np.median(size)), ROUNDING_MM)
+    level = np.ceil(np.log2(np.maximum(size / finest_mm, 1))).astype(np.int8)
+    del size
+    found = [np.empty((0, 2), np.int32)]
+    # Each grid is twice as coarse as the one before.  In its own a triangle meets those of its
+    # size and smaller ones, which lie there by their centre.
+    for this in np.unique(level):
+        cell_mm = finest_mm * 2.0**this
+        held = np.flatnonzero(level <= this).astype(np.int32)
+        order, start = _by_cell(boxes, held, cell_mm)
+        mine = np.flatnonzero(level == this).astype(np.int32)
+        grid = order, start, cell_mm, level
 
-    def crossing(some: tuple[_Grid, slice]) -> Indices:
-        pairs = _overlapping(*boxes, *some)
-        pairs = pairs[_in_question(triangles, pairs, unfolded)]
-        return pairs[_cross(points, triangles, pairs)]
+        def crossing(some: _Short, grid: _Grid = grid) -> _Short:
+            return _crossing(points, corners, boxes, unfolded, *grid, some)
 
-    some = (
-        (grid, slice(start, start + _CHUNK))
-        for grid in _grids(*boxes)
-        for start in range(0, len(grid.mine), _CHUNK)
-    )
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        found = list(threads.map(crossing, some))
-    pairs = np.concatenate([np.empty((0, 2), np.int64), *found])
+        found += in_threads(crossing, np.array_split(mine, -(-len(mine) // _CHUNK)))
+    pairs = np.concatenate(found).astype(np.int64)
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
-def _unfolded(points: Array, triangles: Indices) -> npt.NDArray[np.bool_]:
+@compiled
+def _boxes(points: Array, triangles: _Short) -> _Boxes:
+    """(m, 6): the lowest and the highest corner of a box around each triangle, rounded outwards."""
+    boxes = np.empty((len(triangles), 6), np.float32)
+    for t in range(len(triangles)):
+        for axis in range(3):
+            a = points[triangles[t, 0], axis]
+            b = points[triangles[t, 1], axis]
+            c = points[triangles[t, 2], axis]
+            low, high = np.float32(min(a, b, c)), np.float32(max(a, b, c))
+            boxes[t, axis] = np.nextafter(low, np.float32(-np.inf))
+            boxes[t, axis + 3] = np.nextafter(high, np.float32(np.inf))
+    return boxes
+
+
+@compiled
+def _unfolded(points: Array, triangles: _Short) -> npt.NDArray[np.bool_]:
     """(n,) bool: points whose triangles lie side by side, seen from one direction.
 
     All face that way, and go round the point once: then no two of them can cross (Volino and
     Magnenat-Thalmann 1994, doi 10.1111/1467-8659.1330155).
     """
-    corners = points[triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-    at, count = triangles.ravel(), len(points)
-    direction = np.stack(
-        [np.bincount(at, np.repeat(normals[:, n], 3), minlength=count) for n in range(3)], axis=1
-    )
-    direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-30)
-    least = np.full(count, np.inf)
-    np.minimum.at(least, at, np.einsum("mij,mj->mi", direction[triangles], normals).ravel())
-    # Round the point once: of its edges, one goes from below to above some line through it.
-    across = np.cross(direction, np.eye(3)[np.abs(direction).argmin(axis=1)])
-    lines, rises = across[triangles], np.zeros(count)
+    ways = np.zeros((len(points), 3))
+    for again in range(2):
+        if again:
+            rises, facing = np.zeros(len(points), np.int8), np.ones(len(points), np.bool_)
+        for t in range(len(triangles)):
+            a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
+            normal = _normal(a, b, c)
+            for n in range(3):
+                v = triangles[t, n]
+                if not again:
+                    for axis in range(3):
+                        ways[v, axis] += normal[axis]
+                    continue
+                x, y, z = ways[v]
+                size = max(np.sqrt(x * x + y * y + z * z), 1e-30)
+                if (x * normal[0] + y * normal[1] + z * normal[2]) / size <= FLAT:
+                    facing[v] = False
+                # Round the point once: of its edges, one goes from below to above some line.
+                if abs(x) <= abs(y) and abs(x) <= abs(z):
+                    x, y, z = 0.0, z, -y
+                elif abs(y) <= abs(z):
+                    x, y, z = -z, 0.0, x
+                else:
+                    x, y, z = y, -x, 0.0
+                p, q = points[triangles[t, n - 2]], points[triangles[t, n - 1]]
+                one = (
+                    x * (p[0] - points[v, 0])
+                    + y * (p[1] - points[v, 1])
+                    + z * (p[2] - points[v, 2])
+                )
+                two = (
+                    x * (q[0] - points[v, 0])
+                    + y * (q[1] - points[v, 1])
+                    + z * (q[2] - points[v, 2])
+                )
+                if one <= 0 < two and rises[v] < 2:
+                    rises[v] += 1
+    return np.asarray(facing & (rises == 1))
+
+
+@compiled
+def _normal(a: Array, b: Array, c: Array) -> tuple[float, float, float]:
+    """Of unit length; shorter where a triangle has hardly any area."""
+    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    wx, wy, wz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    x, y, z = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+    size = max(np.sqrt(x * x + y * y + z * z), 1e-12)
+    return x / size, y / size, z / size
+
+
+@compiled
+def _bucket(x: int, y: int, z: int, count: int) -> int:
+    # Cells that share a bucket only bring more triangles to compare (Teschner et al. 2003,
+    # Optimized Spatial Hashing for Collision Detection of Deformable Objects); here those along
+    # z follow each other in memory.
+    return (((x * 73856093) ^ (y * 19349663)) + z) & (count - 1)
+
+
+@compiled
+def _by_cell(boxes: _Boxes, held: _Short, cell_mm: float) -> tuple[_Short, _Short]:
+    """The triangles by the bucket of the cell of their centre, and where each bucket begins."""
+    count = 1
+    while count < len(held):
+        count *= 2
+    start = np.zeros(count + 2, np.int32)
+    bucket = np.empty(len(held), np.int32)
+    for n in range(len(held)):
+        box = boxes[held[n]]
+        x = int(np.floor((box[0] + box[3]) / 2 / cell_mm))
+        y = int(np.floor((box[1] + box[4]) / 2 / cell_mm))
+        z = int(np.floor((box[2] + box[5]) / 2 / cell_mm))
+        bucket[n] = _bucket(x, y, z, count)
+        start[bucket[n] + 2] += 1
+    for b in range(2, count + 2):
+        start[b] += start[b - 1]
+    order = np.empty(len(held), np.int32)
+    for n in range(len(held)):
+        order[start[bucket[n] + 1]] = held[n]
+        start[bucket[n] + 1] += 1
+    return order, start[:-1]
+
+
+@compiled
+def _crossing(
+    points: Array,
+    triangles: _Short,
+    boxes: _Boxes,
+    unfolded: npt.NDArray[np.bool_],
+    order: _Short,
+    start: _Short,
+    cell_mm: float,
+    level: npt.NDArray[np.int8],
+    some: _Short,
+) -> _Short:
+    """(n, 2): the pairs of these triangles and others of the grid that cross."""
+    found = np.empty((64, 2), np.int32)
+    count, buckets = 0, len(start) - 1
+    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
+    for one in some:
+        low_x, low_y, low_z = boxes[one, 0], boxes[one, 1], boxes[one, 2]
+        high_x, high_y, high_z = boxes[one, 3], boxes[one, 4], boxes[one, 5]
+        for axis in range(3):  # a centre lies half a cell at most from where its triangle ends
+            first[axis] = int(np.floor(boxes[one, axis] / cell_mm - _HALF))
+            last[axis] = int(np.floor(boxes[one, axis + 3] / cell_mm + _HALF))
+        for x in range(first[0], last[0] + 1):
+            for y in range(first[1], last[1] + 1):
+                for z in range(first[2], last[2] + 1):
+                    bucket = _bucket(x, y, z, buckets)
+                    for place in range(start[bucket], start[bucket + 1]):
+                        two = order[place]
+                        if (
+                            boxes[two, 0] > high_x
+                            or boxes[two, 3] < low_x
+                            or boxes[two, 1] > high_y
+                            or boxes[two, 4] < low_y
+                            or boxes[two, 2] > high_z
+                            or boxes[two, 5] < low_z
+                        ):
+                            continue
+                        if two <= one and level[two] == level[one]:
+                            continue  # the other way round it is the same pair
+                        if not _in_question(triangles, one, two, unfolded):
+                            continue
+                        if _cross(points, triangles, one, two) or _cross(
+                            points, triangles, two, one
+                        ):
+                            if count == len(found):
+                                found = _twice(found)
+                            found[count, 0], found[count, 1] = one, two
+                            count += 1
+    return found[:count].copy()
+
+
+@compiled
+def _twice(found: _Short) -> _Short:
+    """The same with as much room again."""
+    wider = np.empty((2 * len(found), 2), np.int32)
+    for n in range(len(found)):
+        wider[n, 0], wider[n, 1] = found[n, 0], found[n, 1]
+    return wider
+
+
+@compiled
+def _in_question(triangles: _Short, one: int, two: int, unfolded: npt.NDArray[np.bool_]) -> bool:
+    """Whether they share no corner, or one that is not known to be unfolded."""
+    shared = 0
     for n in range(3):
-        one, two = (
-            np.einsum("ij,ij->i", lines[:, n], corners[:, (n + step) % 3] - corners[:, n])
-            for step in (1, 2)
-        )
-        rises += np.bincount(triangles[:, n], (one <= 0) & (two > 0), minlength=count)
-    return np.asarray((least > FLAT) & (rises == 1))
+        v = triangles[one, n]
+        if v in (triangles[two, 0], triangles[two, 1], triangles[two, 2]):
+            shared += 1
+            if unfolded[v]:
+                return False
+    return shared < 2
 
 
-def _in_question(
-    triangles: Indices, pairs: Indices, unfolded: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
-    """Pairs that share no corner, or one that is not known to be unfolded."""
-    one, two = triangles[pairs[:, 0]], triangles[pairs[:, 1]]
-    shared, known = np.zeros((2, len(pairs)), np.int8)
-    for n in range(3):
-        same = (two == one[:, n, None]).any(axis=1)
-        shared += same
-        known += same & unfolded[one[:, n]]
-    return np.asarray((shared < 2) & (known == 0))
-
-
-def _grids(low: Array, high: Array) -> Iterator[_Grid]:
-    """Grids for triangles by their size, each twice as coarse as the one before.
-
-    In its own grid a triangle meets those of its size and smaller ones, which lie there by
-    their centre.
-    """
-    size, centre = (high - low).max(axis=1), (low + high) / 2
-    finest_mm = max(float(np.median(size)), ROUNDING_MM)
-    level = np.ceil(np.log2(np.maximum(size / finest_mm, 1))).astype(int)
-    origin = low.min(axis=0)
-    for this in np.unique(level):
-        cell_mm = finest_mm * 2.0**this
-        shape = np.floor((high.max(axis=0) - origin) / cell_mm).astype(np.int64) + 4
-        steps = np.array([shape[1] * shape[2], shape[2], 1])
-        key = (np.floor((centre - origin) / cell_mm).astype(np.int64) + 1) @ steps
-        mine, smaller = (
-            chosen[np.argsort(key[chosen], kind="stable")]
-            for chosen in (np.flatnonzero(level == this), np.flatnonzero(level < this))
-        )
-        yield _Grid(cell_mm, origin, steps, mine, key[mine], smaller, key[smaller])
-
-
-def _overlapping(low: Array, high: Array, grid: _Grid, part: slice) -> Indices:
-    """(n, 2) int64: the pairs of these and other triangles whose boxes overlap, each once."""
-    some = grid.mine[part]
-    place = np.arange(part.start, part.start + len(some))
-    first = np.floor((low[some] - grid.origin) / grid.cell_mm - 0.5).astype(np.int64) + 1
-    last = np.floor((high[some] - grid.origin) / grid.cell_mm + 0.5).astype(np.int64) + 1
-    found = [np.empty((0, 2), np.int64)]
-    for x, y in np.ndindex(3, 3):
-        row = first + np.array([x, y, 0])
-        within = (row[:, :2] <= last[:, :2]).all(axis=1)
-        start = row[within] @ grid.steps
-        ends = np.stack([start, start + (last - first)[within, 2] + 1])
-        for others, keys in (
-            (grid.mine, grid.key_of_mine),
-            (grid.smaller, grid.key_of_smaller),
-        ):
-            begin, end = np.searchsorted(keys, ends)
-            if others is grid.mine:  # the other way round it is the same pair
-                begin, end = np.maximum([begin, end], place[within] + 1)
-            counts = end - begin
-            one = np.repeat(some[within], counts)
-            run = np.arange(len(one)) + np.repeat(begin - np.cumsum(counts) + counts, counts)
-            two = others[run]
-            for axis in range(3):
-                near = (low[one, axis] <= high[two, axis]) & (low[two, axis] <= high[one, axis])
-                one, two = one[near], two[near]
-            found.append(np.stack([one, two], axis=1))
-    return np.concatenate(found)
-
-
-def _cross(points: Array, triangles: Indices, pairs: Indices) -> npt.NDArray[np.bool_]:
+@compiled
+def _cross(points: Array, triangles: _Short, one: int, two: int) -> bool:
     """Whether an edge of the one passes through the inside of the other."""
-    crossing = np.zeros(len(pairs), bool)
-    for one, two in ((pairs[:, 0], pairs[:, 1]), (pairs[:, 1], pairs[:, 0])):
-        a, b, c = (points[triangles[two, n]] for n in range(3))
-        normal = np.cross(b - a, c - a)
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        height = np.stack(
-            [
-                np.einsum("ij,ij->i", points[triangles[one, n]] - a, normal)
-                * ~(triangles[one, n, None] == triangles[two]).any(axis=1)
-                for n in range(3)
-            ],
-            axis=1,
-        )
-        for n, m in ((0, 1), (1, 2), (2, 0)):
-            apart = height[:, n] * height[:, m] < 0
-            deep = np.minimum(np.abs(height[:, n]), np.abs(height[:, m])) > ROUNDING_MM
-            through = np.flatnonzero(apart & deep)
-            p, q = (points[triangles[one[through], end]] for end in (n, m))
-            sides = [
-                _six_volumes(p, q, first[through], second[through])
-                for first, second in ((a, b), (b, c), (c, a))
-            ]
-            signs = np.sign(np.stack(sides, axis=1))
-            crossing[through] |= np.abs(signs.sum(axis=1)) == 3
-    return crossing
+    i, j, k = triangles[two, 0], triangles[two, 1], triangles[two, 2]
+    a, b, c = points[i], points[j], points[k]
+    normal = _normal(a, b, c)
+    for n in range(3):
+        v, w = triangles[one, n], triangles[one, n - 2]
+        if v in (i, j, k) or w in (i, j, k):
+            continue
+        p, q = points[v], points[w]
+        here, there = _height(p, a, normal), _height(q, a, normal)
+        if here * there >= 0 or min(abs(here), abs(there)) <= ROUNDING_MM:
+            continue
+        ab, bc, ca = _six_volumes(p, q, a, b), _six_volumes(p, q, b, c), _six_volumes(p, q, c, a)
+        if (ab > 0 and bc > 0 and ca > 0) or (ab < 0 and bc < 0 and ca < 0):
+            return True
+    return False
 
 
-def _six_volumes(p: Array, q: Array, a: Array, b: Array) -> Array:
-    """Six times the signed volumes of the tetrahedra p, q, a, b."""
-    return np.asarray(np.einsum("ij,ij->i", np.cross(q - p, a - p), b - p))
+@compiled
+def _height(p: Array, a: Array, normal: tuple[float, float, float]) -> float:
+    height: float = (
+        (p[0] - a[0]) * normal[0] + (p[1] - a[1]) * normal[1] + (p[2] - a[2]) * normal[2]
+    )
+    return height
+
+
+@compiled
+def _six_volumes(p: Array, q: Array, a: Array, b: Array) -> float:
+    """Six times the signed volume of the tetrahedron p, q, a, b."""
+    ux, uy, uz = q[0] - p[0], q[1] - p[1], q[2] - p[2]
+    wx, wy, wz = a[0] - p[0], a[1] - p[1], a[2] - p[2]
+    volume: float = (
+        (uy * wz - uz * wy) * (b[0] - p[0])
+        + (uz * wx - ux * wz) * (b[1] - p[1])
+        + (ux * wy - uy * wx) * (b[2] - p[2])
+    )
+    return volume

@@ -15,6 +15,9 @@ from labkit.volume import Array
 
 _SAMPLE = 20_000
 
+_STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_STL_CHUNK = 50_000
+
 
 @dataclass(frozen=True)
 class Distances:
@@ -96,12 +99,70 @@ def solid(points: Array, triangles: npt.NDArray[np.int64], what: str) -> manifol
     return body
 
 
+def pieces(body: manifold3d.Manifold) -> list[manifold3d.Manifold]:
+    """The separate bodies that a body is made of; its cavities are none."""
+    return [piece for piece in body.decompose() if piece.volume() > 0]
+
+
 def mesh_of(body: manifold3d.Manifold) -> trimesh.Trimesh:
     """The surface of a body, in the body's own frame and unit."""
     mesh = body.to_mesh64()
     return trimesh.Trimesh(
         np.array(mesh.vert_properties)[:, :3], np.array(mesh.tri_verts, np.int64), process=False
     )
+
+
+def sampled(mesh: trimesh.Trimesh) -> Array:
+    """(n, 3) float64: the vertices, then 20,000 points spread by area, drawn with a fixed seed.
+
+    Large triangles have few vertices.
+    """
+    drawn, _ = trimesh.sample.sample_surface(mesh, _SAMPLE, seed=0)
+    places: Array = np.vstack([mesh.vertices, drawn])
+    return places
+
+
+def contour(
+    values: npt.NDArray[np.float32] | npt.NDArray[np.int16],
+    level: float,
+    *,
+    first: npt.ArrayLike = (0.0, 0.0, 0.0),
+    spacing: float = 1.0,
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Points (n, 3) and triangles (m, 3) where values on a grid cross a level: flying edges.
+
+    The triangles look towards what is below the level.  No value may be the level itself:
+    triangles without area would come of it.
+
+    Parameters
+    ----------
+    values : (k, j, i), i running along x.
+    first, spacing : where the first value is, (3,) x, y, z, and how far the next.
+    """
+    image = pyvista.ImageData(
+        dimensions=values.shape[::-1], spacing=(spacing,) * 3, origin=np.asarray(first, float)
+    )
+    image.point_data["value"] = values.ravel()
+    found = image.contour(
+        [level],
+        scalars="value",
+        method="flying_edges",
+        compute_normals=False,
+        compute_scalars=False,
+    )
+    return np.asarray(found.points, float), np.asarray(found.regular_faces, np.int64)
+
+
+def inside(
+    mesh: trimesh.Trimesh, first: npt.ArrayLike, shape: tuple[int, int, int], spacing: float
+) -> npt.NDArray[np.bool_]:
+    """(x, y, z) bool: which places of a grid, from its first, lie in a closed surface."""
+    surface = pyvista.PolyData.from_regular_faces(mesh.vertices, mesh.faces)
+    grid = pyvista.ImageData(
+        dimensions=shape, spacing=(spacing,) * 3, origin=np.asarray(first, float)
+    )
+    mask = surface.voxelize_binary_mask(reference_volume=grid)["mask"]
+    return np.asarray(mask, bool).reshape(shape, order="F")
 
 
 def read_stl(path: Path) -> trimesh.Trimesh:
@@ -125,5 +186,13 @@ def read_stl(path: Path) -> trimesh.Trimesh:
 
 def write_stl(mesh: trimesh.Trimesh, path: Path) -> None:
     """Write a surface as binary STL, mm.  STL holds no unit, name or frame: 3MF does."""
-    with written_whole(path) as temporary:
-        mesh.export(temporary, file_type="stl")
+    points, faces = np.asarray(mesh.vertices), mesh.faces
+    with written_whole(path) as temporary, temporary.open("wb") as stream:
+        stream.write(bytes(80) + len(faces).to_bytes(4, "little"))
+        for start in range(0, len(faces), _STL_CHUNK):
+            corners = points[faces[start : start + _STL_CHUNK]]
+            rows = np.zeros(len(corners), _STL_ROW)
+            across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+            rows["normal"] = across / np.maximum(np.linalg.norm(across, axis=1), 1e-30)[:, None]
+            rows["corners"] = corners
+            stream.write(rows.tobytes())

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import trimesh
-from scipy.spatial import cKDTree
 
+from labkit.nearest import near_distances
 from labkit.surface import Distances, signed_distances
 from labkit.volume import Array
 
 _ON_THE_MAP = 20_000
-
-_SAME_MM = 1e-9
-"""Less than the rounding of 64 bits within a scan."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +63,25 @@ def places_on(mesh: trimesh.Trimesh) -> Array:
     return np.asarray(mesh.vertices[mesh.faces[_drawn(len(mesh.faces))]].mean(axis=1))
 
 
-def two_sided_mm(before: trimesh.Trimesh, after: trimesh.Trimesh) -> tuple[Array, Array]:
+def two_sided_mm(
+    before: trimesh.Trimesh, after: trimesh.Trimesh, near_mm: float = 0.1
+) -> tuple[Array, Array]:
     """Places (n, 3) and how far the surface after lies from the one before there, mm.
 
-    Seen from every point of the one before, and from places on the one after.
+    Seen from every point of the one before, and from places on the one after.  Exact also
+    where they are farther apart than ``near_mm``, which only says what is looked for first.
     """
     here, there = np.asarray(before.vertices), places_on(after)
-    # What is a point of both lies on both: most of them, and a search would take longer.
-    to_point, _ = cKDTree(after.vertices, balanced_tree=False, compact_nodes=False).query(
-        here, distance_upper_bound=_SAME_MM
-    )
-    moved = np.asarray(to_point) >= _SAME_MM
-    signed_mm = np.zeros(len(here))
-    if moved.any():
-        signed_mm[moved] = -signed_distances(here[moved], after)
-    return np.vstack([here, there]), np.concatenate([signed_mm, signed_distances(there, before)])
+    signed_mm = [-_distances(here, after, near_mm), _distances(there, before, near_mm)]
+    return np.vstack([here, there]), np.concatenate(signed_mm)
+
+
+def _distances(points: Array, mesh: trimesh.Trimesh, near_mm: float) -> Array:
+    signed_mm = near_distances(points, mesh.vertices, mesh.faces, near_mm)
+    far = np.isnan(signed_mm)
+    if far.any():
+        signed_mm[far] = signed_distances(points[far], mesh)
+    return signed_mm
 
 
 def _drawn(count: int) -> npt.NDArray[np.int64]:

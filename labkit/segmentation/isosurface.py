@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyvista
 import trimesh
 from scipy import ndimage
 
 from labkit.errors import SegmentationError
 from labkit.segmentation.gating import follow_mask
 from labkit.segmentation.pieces import Box, Mask, bounding_box
-from labkit.surface import signed_distances
+from labkit.surface import contour, signed_distances
 from labkit.volume import AIR_HU, Array, Volume
 
 _HALVINGS = 12
@@ -114,19 +113,8 @@ def _contour(
     hu: npt.NDArray[np.int16], threshold_hu: int, box: Box, padding: int
 ) -> tuple[Array, npt.NDArray[np.int64]]:
     """Points (n, 3), as voxels i, j, k of the scan, and triangles of a part of it."""
-    image = pyvista.ImageData(dimensions=hu.shape[::-1])
-    image.point_data["hu"] = hu.ravel()
-    # Between two whole numbers no grey value equals the level: no degenerate triangles.
-    contour = image.contour(
-        [threshold_hu + 0.5],
-        scalars="hu",
-        method="flying_edges",
-        compute_normals=False,
-        compute_scalars=False,
-    )
-    start_ijk = np.array([part.start for part in box[::-1]]) - padding
-    points_ijk = np.asarray(contour.points, float) + start_ijk
-    return points_ijk, np.asarray(contour.regular_faces, np.int64)
+    points, triangles = contour(hu, threshold_hu + 0.5)  # no whole number is the level
+    return points + (np.array([part.start for part in box[::-1]]) - padding), triangles
 
 
 def _padded(hu: npt.NDArray[np.int16], value: int) -> npt.NDArray[np.int16]:

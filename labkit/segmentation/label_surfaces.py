@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import manifold3d
 import numpy as np
 import numpy.typing as npt
-import pyvista
 import trimesh
 from scipy import ndimage
 
@@ -14,7 +13,7 @@ from labkit.errors import SegmentationError
 from labkit.parameters import Segmentation
 from labkit.segmentation.extraction import Surface, checked_mesh, extract_surface
 from labkit.segmentation.pieces import bounding_box
-from labkit.surface import solid
+from labkit.surface import contour, solid
 from labkit.volume import Volume
 
 _FINE = 2000
@@ -92,19 +91,9 @@ def _territory(
     best = np.max(others, axis=0) if others else np.zeros_like(mine)
     share = (mine - best) / np.maximum(all_around, 1e-4)
     share[all_around < 1e-3] = -1.0
-    image = pyvista.ImageData(dimensions=share.shape[::-1])
-    # Whole numbers, and a level between two, make no degenerate triangles.
-    image.point_data["share"] = np.rint(share * _FINE).astype(np.int16).ravel()
-    contour = image.contour(
-        [0.5],
-        scalars="share",
-        method="flying_edges",
-        compute_normals=False,
-        compute_scalars=False,
-    )
-    start_ijk = np.array([part.start for part in near[::-1]]) - reach
-    points = volume.to_lps(np.asarray(contour.points, float) + start_ijk)
-    triangles = np.asarray(contour.regular_faces, np.int64)
+    # Whole numbers, and a level between two: no value is the level.
+    points_ijk, triangles = contour(np.rint(share * _FINE).astype(np.int16), 0.5)
+    points = volume.to_lps(points_ijk + (np.array([part.start for part in near[::-1]]) - reach))
     return solid(points, triangles, f"the border of label {values[0]}").simplify(bound_mm / 4)
 
 

@@ -61,7 +61,9 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
         structure = _chosen(bodies, volume, box, parameters)
     elif parameters.open_mm > 0 or parameters.close_mm > 0:
         structure = _chosen(pieces.connected(structure), volume, box, parameters)
-    structure = pieces.filled(structure, volume.spacing_mm, parameters.fill_holes_mm3) & within
+    structure = pieces.filled(structure, volume.spacing_mm, parameters.fill_holes_mm3)
+    if within.size > 1:
+        structure &= within
     if not structure.any():
         raise SegmentationError(
             "nothing is left of the structure",
@@ -69,6 +71,8 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
             where="02_segmentation",
             fix="choose a smaller open_mm or smallest_piece_mm3",
         )
+    if structure.shape == volume.voxels.shape:
+        return structure.view(np.uint8)
     mask = np.zeros(volume.voxels.shape, np.uint8)
     mask[box] = structure
     return mask
@@ -149,8 +153,10 @@ def check_unit(volume: Volume) -> None:
 
 
 def _above(voxels: npt.NDArray[np.int16], within: Inside, threshold_hu: int) -> Inside:
-    above = (voxels > threshold_hu) & within
-    share = float(above.mean() / within.mean())
+    above = voxels > threshold_hu
+    if within.size > 1:
+        above &= within
+    share = np.count_nonzero(above) / above.size / float(within.mean())
     if not 1e-6 < share < 0.999:
         raise SegmentationError(
             f"{share:.2%} of the scan lies above {threshold_hu} HU",

@@ -7,6 +7,7 @@ import cc3d
 import numpy as np
 import numpy.typing as npt
 
+from labkit.compiled import compiled, in_threads
 from labkit.errors import SegmentationError
 from labkit.volume import Array, Volume
 
@@ -114,15 +115,38 @@ def bounding_box(mask: Inside | Mask, margin: Sequence[int] = (0, 0, 0)) -> Box 
 
 
 def _sizes(pieces: Labels) -> npt.NDArray[np.int64]:
-    """How many voxels each value has, slice by slice: counting all at once copies them."""
-    sizes = np.zeros(int(pieces.max()) + 1, np.int64)
-    for slab in pieces:
-        found = np.bincount(slab.ravel())
-        sizes[: len(found)] += found
-    return sizes
+    """How many voxels each value has."""
+    count = int(pieces.max()) + 1
+    sizes = in_threads(lambda slab: _counts(slab, count), _slabs(pieces))
+    return np.asarray(np.sum(sizes, axis=0))
 
 
 def _kept(pieces: Labels, values: npt.NDArray[Any], count: int) -> Inside:
     keep = np.zeros(count, np.bool_)
     keep[values] = True
-    return np.asarray(keep[pieces])
+    kept = np.empty(pieces.shape, np.bool_)
+    slabs = zip(_slabs(pieces), _slabs(kept), strict=True)
+    in_threads(lambda pair: _look_up(keep, *pair), slabs)
+    return kept
+
+
+def _slabs(voxels: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    return np.array_split(voxels, 4)
+
+
+@compiled
+def _counts(slab: Labels, count: int) -> npt.NDArray[np.int64]:
+    sizes = np.zeros(count, np.int64)
+    for k in range(slab.shape[0]):
+        for j in range(slab.shape[1]):
+            for i in range(slab.shape[2]):
+                sizes[slab[k, j, i]] += 1
+    return sizes
+
+
+@compiled
+def _look_up(keep: npt.NDArray[np.bool_], slab: Labels, kept: Inside) -> None:
+    for k in range(slab.shape[0]):
+        for j in range(slab.shape[1]):
+            for i in range(slab.shape[2]):
+                kept[k, j, i] = keep[slab[k, j, i]]

@@ -4,17 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from labkit.compiled import compiled
 from labkit.errors import SegmentationError
 from labkit.segmentation.isosurface import Isosurface
 from labkit.volume import Array
 
 SMALLEST_PIECE_MM3 = 1.0
 """Shells below this are noise of a few voxels."""
-
-_CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def largest_bodies(surface: Isosurface, count: int) -> Shells:
         around = (
             body
             for body in reversed(bodies)
-            if len(bodies) == 1 or _contains(points, triangles[shell_of == body], place)
+            if len(bodies) == 1 or _contains(points, triangles, shell, body, place)
         )
         if next(around, None) in kept:
             cavities.append(cavity)
@@ -73,36 +70,73 @@ def largest_bodies(surface: Isosurface, count: int) -> Shells:
 
 def cone_volumes_mm3(points: Array, triangles: npt.NDArray[np.int64]) -> Array:
     """(m,) float64, mm3: the volume between each triangle and one place; a closed surface's sum."""
-    middle, volumes_mm3 = points.mean(axis=0), np.empty(len(triangles))
-    for start in range(0, len(triangles), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        a, b, c = (points[triangles[part, n]] - middle for n in range(3))
-        volumes_mm3[part] = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
+    volumes_mm3 = np.empty(len(triangles))
+    _fill_cones(np.asarray(points), np.asarray(triangles), points.mean(axis=0), volumes_mm3)
     return volumes_mm3
 
 
+@compiled
+def _fill_cones(
+    points: Array, triangles: npt.NDArray[np.int64], middle: Array, volumes: Array
+) -> None:
+    for t in range(len(triangles)):
+        a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
+        ax, ay, az = a[0] - middle[0], a[1] - middle[1], a[2] - middle[2]
+        bx, by, bz = b[0] - middle[0], b[1] - middle[1], b[2] - middle[2]
+        cx, cy, cz = c[0] - middle[0], c[1] - middle[1], c[2] - middle[2]
+        x, y, z = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+        volumes[t] = (ax * x + ay * y + az * z) / 6
+
+
+@compiled
 def _shells(count: int, triangles: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int32]]:
-    # SciPy works with 32 bits, and would copy wider ones.
-    ends = np.concatenate([triangles[:, :2], triangles[:, 1:]]).astype(np.int32)
-    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), (count, count))
-    total, shell = connected_components(graph, directed=False)
-    return int(total), shell
+    """How many shells there are, and the shell (n,) of each point, by its first point."""
+    root = np.arange(count, dtype=np.int32)
+    for t in range(len(triangles)):
+        for n in range(1, 3):
+            a, b = triangles[t, 0], triangles[t, n]
+            while root[a] != a:
+                root[a] = root[root[a]]
+                a = root[a]
+            while root[b] != b:
+                root[b] = root[root[b]]
+                b = root[b]
+            root[max(a, b)] = min(a, b)
+    total = 0
+    for v in range(count):  # a root comes before all that hang from it
+        if root[v] == v:
+            root[v] = total
+            total += 1
+        else:
+            root[v] = root[root[v]]
+    return total, root
 
 
-def _contains(points: Array, triangles: npt.NDArray[np.int64], place: Array) -> bool:
-    """Whether a ray from the place, along x, leaves the shell an odd number of times."""
-    corners = points[triangles] - place
-    low, high = corners[:, :, 1:].min(axis=1), corners[:, :, 1:].max(axis=1)
-    corners = corners[(low <= 0).all(axis=1) & (high >= 0).all(axis=1)]
-    a, b, c = (corners[:, n] for n in range(3))
-    weights = np.stack([_cross_yz(b, c), _cross_yz(c, a), _cross_yz(a, b)], axis=1)
-    hit = (weights > 0).all(axis=1) | (weights < 0).all(axis=1)
-    depth = np.einsum("ij,ij->i", weights[hit], corners[hit, :, 0]) / weights[hit].sum(axis=1)
-    return int((depth > 0).sum()) % 2 == 1
-
-
-def _cross_yz(a: Array, b: Array) -> Array:
-    return np.asarray(a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1])
+@compiled
+def _contains(
+    points: Array,
+    triangles: npt.NDArray[np.int64],
+    shell: npt.NDArray[np.int32],
+    body: int,
+    place: Array,
+) -> bool:
+    """Whether a ray from the place, along x, leaves a shell an odd number of times."""
+    inside = False
+    for t in range(len(triangles)):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        if shell[i] != body:
+            continue
+        a, b, c = points[i], points[j], points[k]
+        ay, by, cy = a[1] - place[1], b[1] - place[1], c[1] - place[1]
+        if min(ay, by, cy) > 0 or max(ay, by, cy) < 0:
+            continue
+        az, bz, cz = a[2] - place[2], b[2] - place[2], c[2] - place[2]
+        one, two, three = by * cz - bz * cy, cy * az - cz * ay, ay * bz - az * by
+        if (one > 0 and two > 0 and three > 0) or (one < 0 and two < 0 and three < 0):
+            deep = one * (a[0] - place[0]) + two * (b[0] - place[0]) + three * (c[0] - place[0])
+            if deep / (one + two + three) > 0:
+                inside = not inside
+    return inside
 
 
 def _only(surface: Isosurface, keep: npt.NDArray[np.bool_]) -> Isosurface:

@@ -4,13 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import pyvista
 import trimesh
 
 from labkit.parameters import Segmentation
-from labkit.segmentation import extract_surface, segment
+from labkit.segmentation import extract_surface, extraction, segment
 from labkit.segmentation.editing import two_sided_mm
 from labkit.segmentation.isosurface import isosurface
-from labkit.segmentation.smoothing import smoothing_shift
+from labkit.segmentation.smoothing import (
+    ITERATIONS,
+    PASS_BAND,
+    chebyshev_weights,
+    filtered,
+    point_normals,
+    smoothing_shift,
+)
 from labkit.surface import mesh_of, signed_distances, solid
 from labkit.volume import Array, Volume
 from tests.segmentation.surfaces import (
@@ -77,6 +85,32 @@ def test_what_smoothing_reports_is_the_distance_between_the_surfaces() -> None:
     true_mm = signed_distances(start.points_lps_mm + shift_mm, before)
     assert (np.abs(off_mm) >= np.abs(true_mm) - 1e-5).all()
     assert np.mean(np.abs(off_mm - true_mm) < 1e-5) > 0.99
+
+
+@pytest.mark.parametrize("far_mm", [0.0, 1000.0])
+def test_the_filter_and_the_normals_are_those_of_vtk(far_mm: float) -> None:
+    volume = ball_scan(noise_hu=60)
+    start = isosurface(volume, segment(volume, HALF), HALF.threshold_hu)
+    points = start.points_lps_mm - start.points_lps_mm.mean(axis=0)
+    judge = pyvista.PolyData.from_regular_faces(points, np.asarray(start.triangles, int))
+    smooth = judge.smooth_taubin(
+        n_iter=ITERATIONS, pass_band=PASS_BAND, edge_angle=180, feature_angle=180
+    )
+    found = filtered(points + far_mm, start.triangles) - far_mm
+    assert np.abs(found - smooth.points).max() < 5e-6
+    assert np.abs(found - points).max() > 0.05
+    normals = judge.compute_normals(cell_normals=False, split_vertices=False).point_data["Normals"]
+    assert np.abs(point_normals(points, start.triangles) - normals).max() < 1e-6
+
+
+def test_the_filter_keeps_what_is_smooth_and_takes_out_what_is_rough() -> None:
+    """Its response to the frequencies from 0 to 2, a sum of cosines."""
+    frequency = np.linspace(0, 2, 50)
+    angle = np.arccos(1 - frequency / 2)
+    response = chebyshev_weights() @ np.cos(np.outer(np.arange(ITERATIONS + 1), angle))
+    assert response[0] == pytest.approx(1, abs=1e-5)
+    assert response[frequency <= PASS_BAND] == pytest.approx(1, abs=2e-3)
+    assert np.abs(response[frequency >= 1.3]).max() < 1e-2
 
 
 def test_points_that_were_not_moved_count_in_the_distance_both_ways() -> None:
@@ -184,6 +218,18 @@ def test_the_anisotropy_and_the_direction_of_the_voxels_do_not_show() -> None:
     one, two = (extract_surface(v, segment(v, HALF), HALF).mesh for v in (volume, turned))
     assert one.volume == pytest.approx(two.volume, rel=1e-3)
     assert np.allclose(one.extents, two.extents, atol=0.02)
+
+
+def test_the_bound_holds_also_where_the_first_try_goes_too_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extraction, "FIRST_TOLERANCE", 4.0)
+    volume = ball_scan(noise_hu=20)
+    surface = extract_surface(volume, segment(volume, HALF), HALF)
+    step = surface.steps[-1]
+    assert step.name == "decimation"
+    assert 0.02 < step.distances.max_mm <= HALF.decimation_bound_mm
+    assert len(surface.mesh.faces) < surface.full_triangles / 2
 
 
 def test_the_steps_add_up_to_numbers_for_the_record() -> None:

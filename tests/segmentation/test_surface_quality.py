@@ -13,7 +13,7 @@ from labkit.parameters import Segmentation
 from labkit.scan import discover, read_volume
 from labkit.segmentation import Surface, SurfaceError, extract_surface, segment
 from labkit.segmentation import extraction as at_work
-from labkit.self_intersection import _cross, self_intersections
+from labkit.self_intersection import self_intersections
 from labkit.surface import read_stl, write_stl
 from labkit.volume import Volume
 from tests.segmentation.surfaces import HALF, ball_scan, edge, grid_mm, scan_of, wall
@@ -128,13 +128,38 @@ def test_bodies_that_pass_through_each_other_are_found_and_others_are_not() -> N
     assert not len(self_intersections(*_two_tetrahedra(0.01)))  # one inside the other
 
 
+def _pass_through(points: np.ndarray, triangles: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The judge: an edge of the one has its ends on both sides of the other, and meets it inside.
+
+    Where it meets the plane is written in shares of the corners, all of them positive inside.
+    """
+    found = np.zeros(len(pairs), bool)
+    for edges_of, other in (pairs.T, pairs.T[::-1]):
+        a, b, c = points[triangles[other]].transpose(1, 0, 2)
+        normal = np.cross(b - a, c - a)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        for ends in ((0, 1), (1, 2), (2, 0)):
+            corners = triangles[edges_of][:, ends]
+            apart = ~(corners[:, :, None] == triangles[other][:, None]).any(axis=(1, 2))
+            p, q = points[corners].transpose(1, 0, 2)
+            here, there = ((end - a) * normal for end in (p, q))
+            here, there = here.sum(axis=1), there.sum(axis=1)
+            sides = (here * there < 0) & (np.minimum(np.abs(here), np.abs(there)) > 1e-6)
+            way = here / np.where(sides, here - there, 1)
+            shares = trimesh.triangles.points_to_barycentric(
+                np.stack([a, b, c], axis=1), p + way[:, None] * (q - p)
+            )
+            found |= apart & sides & (shares > 0).all(axis=1)
+    return found
+
+
 def test_all_pairs_that_cross_are_found_whatever_their_sizes() -> None:
     draw = np.random.default_rng(0)
     sizes = np.geomspace(0.05, 8, 300).reshape(-1, 1, 1)
     corners = draw.uniform(0, 10, (300, 1, 3)) + draw.normal(size=(300, 3, 3)) * sizes
     points, triangles = corners.reshape(-1, 3), np.arange(900).reshape(-1, 3)
     every_pair = np.stack(np.triu_indices(300, 1), axis=1)
-    crossing = every_pair[_cross(points, triangles, every_pair)]
+    crossing = every_pair[_pass_through(points, triangles, every_pair)]
     assert self_intersections(points, triangles).tolist() == crossing.tolist()
     assert len(crossing) > 100
 
@@ -148,7 +173,7 @@ def test_no_crossing_is_missed_among_triangles_that_share_a_corner(noise_mm: flo
     pairs = np.stack(np.triu_indices(len(triangles), 1), axis=1)
     shared = (triangles[pairs[:, 0], :, None] == triangles[pairs[:, 1], None]).sum(axis=(1, 2))
     pairs = pairs[shared < 2]
-    crossing = pairs[_cross(points, triangles, pairs)]
+    crossing = pairs[_pass_through(points, triangles, pairs)]
     assert self_intersections(points, triangles).tolist() == crossing.tolist()
     assert bool(len(crossing)) == (noise_mm > 1)
 
