@@ -14,8 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from labkit.errors import InputError, LabkitError, StorageError
+from labkit.gcode_commands import app as gcode
 from labkit.pacs.commands import app as pacs
 from labkit.part_commands import app as part
+from labkit.profile_commands import app as profiles
 from labkit.terminal import Json, document, line, say, table
 
 app = typer.Typer(
@@ -27,8 +29,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(gcode, name="gcode")
 app.add_typer(pacs, name="pacs")
 app.add_typer(part, name="part")
+app.add_typer(profiles, name="profiles")
 
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]

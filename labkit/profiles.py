@@ -29,7 +29,8 @@ class Profile(BaseModel):
     @property
     def sha256(self) -> str:
         """SHA-256 of the content, the same however the file is laid out or commented."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        # what is not stated does not count: a new field leaves the hashes as they were
+        content = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -24,7 +24,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         ("03_design", "scale", 0, "scale = 0.1"),
         ("03_design", "scale", float("nan"), "the default is scale = 1.0"),
         ("04_slicing", "supports", "yes", "supports = False"),
-        ("04_slicing", "infill_percent", True, "infill_percent = 10"),
+        ("04_slicing", "infill_percent", True, "infill_percent = -1"),
         ("05_printing", "printer", 7, "printer = 'practice'"),
     ],
 )
@@ -103,5 +103,6 @@ def test_what_a_notebook_takes_from_its_last_revision_is_what_a_run_hands_on() -
     assert kept == {
         "strokes": "strokes.json",
         "mask_file": "imported.seg.nrrd",
+        "gcode_file": "part.gcode",
         "measurements_csv": "measurements.csv",
     }

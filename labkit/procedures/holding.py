@@ -173,11 +173,11 @@ def place_of(value: object) -> Path:
 
 
 def _profile_hashes(name: str) -> set[str]:
-    """The hashes of the printer, the material and the protocol of that name, as they are now."""
+    """The hashes of all profiles of that name, of whatever kind, as they are now."""
     from labkit.scan.protocol import protocol_named  # noqa: PLC0415  # slow: only where asked
 
     found = set()
-    for kind in (equipment.printer, equipment.material, protocol_named):
+    for kind in (equipment.printer, equipment.material, equipment.quality, protocol_named):
         with contextlib.suppress(LabkitError):
             found.add(kind(name).sha256)
     return found

@@ -8,13 +8,17 @@ import numpy as np
 
 from labkit.errors import SlicingError
 from labkit.slicing.printed import Array, Printed, read_printed
+from labkit.slicing.toolpath import Toolpath
 
 _STEP_MM = 0.1
 """How finely lines are followed for what does not lie along the plate's axes."""
 
 
 def measure(
-    gcode: Path, features: Sequence[Mapping[str, Any]], shift_mm: Sequence[float]
+    gcode: Path,
+    features: Sequence[Mapping[str, Any]],
+    shift_mm: Sequence[float],
+    toolpath: Toolpath | None = None,
 ) -> dict[str, float]:
     """``{feature: mm}``: each planned feature along its axis.
 
@@ -23,13 +27,14 @@ def measure(
     features : as the design recorded them, their regions in the plate frame or in the
         frame that ``to_plate`` names, mm.
     shift_mm : (3,) what the slicer added to bring the part into the printer's frame.
+    toolpath : the file's, where it was read already.
 
     Raises
     ------
     SlicingError
         Nothing is printed where a feature should be.
     """
-    printed = read_printed(gcode)
+    printed = read_printed(gcode, toolpath)
     shift = np.asarray(shift_mm, float)
     return {
         str(feature["name"]): round(_measured_mm(printed, feature, shift), 4)

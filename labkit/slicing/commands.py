@@ -1,8 +1,14 @@
 """Which commands a print may hold: a list of what is allowed, reasons for what is not.
 
-Sources: Marlin, marlinfw.org/docs/gcode (M500, M502, M092, M302, M211, M028, M030, M206,
-M303, M997, M112, M118); host commands, docs.octoprint.org/en/1.10.1/features/atcommands.html;
-other firmware, reprap.org/wiki/G-code and klipper3d.org/G-Codes.html.
+Whatever is on neither list is refused as unknown, so that the reasons below need not be complete.
+
+Sources: Marlin, marlinfw.org/docs/gcode/Mnnn.html, a page per command (M500 to M504, M092, M302,
+M211, M028, M030, M206, M303, M306, M808, M919, M997, M112, M118); what a host does on its own,
+docs.octoprint.org/en/1.10.1/features/atcommands.html (``@…`` in a file) and action_commands.html
+(``//action:…`` that a printer sends, as M118 makes it); other firmware, reprap.org/wiki/G-code
+(RepRapFirmware: M98, M505, M550 to M559, M586, M587; Prusa: D-codes); Klipper's extended
+commands (SAVE_CONFIG, RUN_SHELL_COMMAND …), klipper3d.org/G-Codes.html, are no commands of
+letter and number and so unreadable.
 """
 
 ALLOWED = frozenset(
@@ -45,7 +51,18 @@ FORBIDDEN = {
     "M501": "loads settings from the printer's memory",
     "M502": "resets the printer's settings",
     "M504": "checks the printer's memory",
-    "M505": "clears the printer's memory",
+    "M505": "clears the printer's memory, or changes where it reads its settings",
+    "M503": "asks for the printer's settings, which a print does not need",
+    **dict.fromkeys(("M510", "M511", "M512"), "locks the printer"),
+    "M200": "counts filament in cubic millimetres",
+    "M305": "changes the thermometers",
+    "M309": "changes the chamber's control",
+    "M350": "changes the motors' steps",
+    "M421": "changes the stored bed levelling",
+    "M425": "changes what is added for backlash",
+    "M593": "changes the shaping of vibrations",
+    **dict.fromkeys(("M908", "M909", "M910"), "changes the motor current"),
+    **dict.fromkeys(("M911", "M912", "M913", "M919"), "changes the motor drivers"),
     "M92": "changes the steps per millimetre",
     "M206": "moves the home position",
     "M428": "moves the home position",
@@ -74,16 +91,25 @@ FORBIDDEN = {
     "M81": "switches the power",
     "M85": "sets the time until the motors go off",
     "M290": "shifts the height while printing",
+    "M410": "stops all moves at once",
+    "M412": "switches the watch for the filament's end",
+    "M413": "switches the recovery after a power loss",
+    "M876": "answers a question that a person should",
     # files, pins, network, scripts
     **dict.fromkeys(("M20", "M21", "M22", "M23", "M24", "M25", "M26"), "works on the SD card"),
-    **dict.fromkeys(("M28", "M29", "M32", "M36", "M928"), "works on the SD card"),
+    **dict.fromkeys(
+        ("M27", "M28", "M29", "M32", "M33", "M34", "M36", "M928"), "works on the SD card"
+    ),
     "M30": "deletes a file from the SD card",
     **dict.fromkeys(("M42", "M43", "M226", "M260", "M261", "M280", "M340"), "works on pins"),
     "M118": "sends text to the host, which may take it as an action",
     "M98": "runs a macro",
-    "M810": "runs a macro",
-    "M552": "changes the network",
-    "M587": "changes the network",
+    **{f"M{number}": "runs a macro, or keeps one" for number in range(810, 820)},
+    "M808": "repeats a part of the file",
+    **dict.fromkeys(("M524", "M540"), "ends a print from the SD card"),
+    **{f"M{number}": "changes the network" for number in range(550, 555)},
+    **dict.fromkeys(("M586", "M587", "M588", "M589"), "changes the network"),
+    **dict.fromkeys(("M559", "M560"), "replaces the printer's own files"),
     # coordinates that this check does not follow, and other machines
     "G20": "counts in inches",
     "G2": "is an arc, which is not checked",
@@ -93,5 +119,21 @@ FORBIDDEN = {
     **dict.fromkeys(("G53", "G54", "G55", "G56", "G57", "G58", "G59"), "moves the zero point"),
     **dict.fromkeys(("G17", "G18", "G19"), "selects a plane: for a mill"),
     **dict.fromkeys(("M3", "M4", "M5"), "drives a spindle or laser"),
+    **dict.fromkeys(("M7", "M8", "M9", "M10", "M11"), "switches coolant or vacuum: for a mill"),
+    **dict.fromkeys(("G40", "G41", "G42", "G43", "G49"), "corrects for a cutter: for a mill"),
+    **dict.fromkeys(("G93", "G94", "G95"), "counts the feed as mills do"),
+    **dict.fromkeys(("M2", "M6"), "ends a program or changes a tool: for a mill"),
 }
 """Refused, with the reason; whatever is in none of the lists is refused as unknown."""
+
+OTHER_MACHINES = frozenset(
+    (
+        *("G17", "G18", "G19", "G20", "G40", "G41", "G42", "G43", "G49", "G53", "G54", "G64"),
+        *("G80", "G81", "G82", "G83", "G93", "G94", "G95", "G98", "G99"),
+        *("M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "M10", "M11", "M30"),
+        *("M60", "M61", "M62"),
+    )
+)
+"""What a file that hardly extrudes gives away: it is for a mill, a laser or a plotter.
+
+RS274/NGC (linuxcnc.org/docs/html/gcode/overview.html); the last three drive FABtotum's laser."""

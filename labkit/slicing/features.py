@@ -38,3 +38,8 @@ def role_of(feature: str) -> Role:
     A name that none of them uses counts as an inner wall, so as something of the part.
     """
     return _ROLE_OF.get(feature.strip().casefold(), "inner wall")
+
+
+def stays_on_part(feature: str) -> bool:
+    """Whether what is marked ``;TYPE:feature`` is left on the part."""
+    return role_of(feature) not in ("support", "beside the part")

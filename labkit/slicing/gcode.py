@@ -2,7 +2,8 @@
 
 import math
 import re
-from array import array
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,27 +11,39 @@ import numpy as np
 import numpy.typing as npt
 
 from labkit.errors import SlicingError
+from labkit.slicing import tallies
+from labkit.slicing.planner import Limits, dwell_s, planned_seconds, stated_limits
 from labkit.slicing.printed import read_printed
-from labkit.slicing.steps import Command, Move, Note, Point, stays_on_part, steps
+from labkit.slicing.steps import Command, Note
+from labkit.slicing.toolpath import Notes, Toolpath, read_toolpath
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 MOST_PATH_POINTS = 200_000
 
+LARGEST_MM = 1e6
+"""No printer goes farther; a file that says so is damaged."""
+
+SHORTEST_FLOW_MM = 0.5
+"""Shorter moves say little about the flow: their lengths are rounded."""
+
 _STATED_TIME = re.compile(
-    r"estimated printing time \(normal mode\) = (?:(\d+)d ?)?(?:(\d+)h ?)?(?:(\d+)m ?)?(?:(\d+)s)?"
+    r"(?:estimated printing time \(normal mode\) =|.*total estimated time:) "
+    r"(?:(\d{1,6})d ?)?(?:(\d{1,6})h ?)?(?:(\d{1,6})m ?)?(?:(\d{1,9})s)?"
 )
-_CURA_TIME = re.compile(r"TIME:(\d+)")
+_CURA_TIME = re.compile(r"TIME:(\d{1,9})")
 _SLICER = re.compile(r"generated (?:by|with) (\S+(?: v?\d\S*)?)", re.IGNORECASE)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layer:
-    """One layer: its top, where it begins in the file, filament pushed while moving."""
+    """One layer: its top, where it begins in the file, filament pushed while moving, time."""
 
     z_mm: float
     offset: int
     extruded_mm: float = 0.0
+    time_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,14 @@ class GCode:
     high, or None where there is nothing.  ``path`` is (n, 4) float32: x, y, z and
     layer number of the ends of extruding moves, thinned to 200 000 rows at most.
     ``moving_time_s`` is distance over commanded speed: a lower bound, since nothing
-    accelerates at once.  ``lines_not_understood`` were left out.
+    accelerates at once.  ``planned_time_s`` is with acceleration and G4; heating,
+    homing and levelling are in neither.  ``lines_not_understood`` were left out.
+
+    ``fan_share`` is the share of the planned moves' time with the fan on.
+    ``retractions`` are places at which filament is pulled back, the longest of them
+    ``longest_retraction_mm``.  ``max_flow_mm3_s`` is the largest flow commanded on more
+    than 0.5 mm.  ``feature_time_s`` and ``feature_filament_mm`` are by ``;TYPE:``, "" before
+    the first of them; the filament is what is pushed while moving sideways.
     """
 
     slicer: str
@@ -52,11 +72,18 @@ class GCode:
     mass_g: float
     stated_time_s: float | None
     moving_time_s: float
+    planned_time_s: float
     bounds_mm: Array | None
     part_bounds_mm: Array | None
     hotend_c: list[float]
     bed_c: list[float]
+    fan_share: float
+    retractions: int
+    longest_retraction_mm: float
+    max_flow_mm3_s: float
     features: list[str]
+    feature_time_s: dict[str, float]
+    feature_filament_mm: dict[str, float]
     lines_not_understood: int
     path: npt.NDArray[np.float32]
 
@@ -65,74 +92,92 @@ class GCode:
         """Top of the highest layer above the bed, mm; 0 without layers."""
         return max((layer.z_mm for layer in self.layers), default=0.0)
 
-
-class _Box:
-    """The smallest box around points."""
-
-    def __init__(self) -> None:
-        self.low, self.high = [math.inf] * 3, [-math.inf] * 3
-
-    def add(self, point: Point) -> None:
-        low, high = self.low, self.high
-        for axis in (0, 1, 2):
-            value = point[axis]
-            if value < low[axis]:  # noqa: PLR1730  twice as quick as min and max
-                low[axis] = value
-            if value > high[axis]:  # noqa: PLR1730
-                high[axis] = value
-
-    def bounds(self) -> Array | None:
-        return np.array([self.low, self.high]) if self.low[0] <= self.high[0] else None
+    @property
+    def laid_mm(self) -> float:
+        """Filament that is laid without the start and end code, as slicers state it."""
+        own = self.feature_filament_mm.items()
+        return sum(mm for name, mm in own if name not in ("", "Custom"))
 
 
-def read_gcode(path: Path, *, filament_diameter_mm: float, density_g_cm3: float) -> GCode:
+def read_gcode(
+    path: Path,
+    *,
+    filament_diameter_mm: float,
+    density_g_cm3: float,
+    toolpath: Toolpath | None = None,
+    limits: Limits | None = None,
+) -> GCode:
     """Layers, filament, time, bounds, temperatures and tool path of a G-code file.
 
     Layers are those that the slicer marked (``;LAYER_CHANGE``, ``;LAYER:n``), else
     each new height at which something is extruded.  Filament is the largest length
     that was ever pushed, so that a last retraction does not count.
 
+    Parameters
+    ----------
+    toolpath : the file's, where it was read already.
+    limits : the printer's, for the time; left out, those that the file states, else the
+        usual ones.
+
     Raises
     ------
     SlicingError
-        No such file, a binary one, or one that never extrudes.
+        No such file, a binary one, or one that never extrudes or goes beyond all printers.
     """
-    reader = _Reader()
-    for step in steps(path):
-        if type(step) is Move:
-            reader.move(step)
-        elif type(step) is Note:
-            reader.note(step)
-        elif type(step) is Command:
-            reader.command(step)
-        else:
-            reader.faults += 1
-        reader.lines = step.line
-    reader.drop_empty_layer()
-    if not reader.points:
+    read = read_toolpath(path) if toolpath is None else toolpath
+    extruding = read.extruding
+    layer = _layers(read, extruding)
+    printed = np.flatnonzero(extruding & (layer >= 0))
+    if not len(printed):
         raise SlicingError(
             f"{path.name} never extrudes while it moves",
             expected="G-code of a printed part",
             where=str(path.parent),
             fix="export it again from the slicer; it may have been cut off",
         )
-    points = np.frombuffer(reader.points, dtype=np.float32).reshape(-1, 4)
-    area_mm2 = math.pi * (filament_diameter_mm / 2) ** 2
+    bounds_mm = tallies.box(read.end, read.moving)
+    farthest_mm = max(np.abs(bounds_mm).max(), np.abs(read.extruded_mm).max())  # type: ignore[arg-type]
+    if farthest_mm > LARGEST_MM:
+        raise SlicingError(
+            f"{path.name} moves or pushes by {farthest_mm:.3g} mm",
+            expected="G-code of a printer",
+            where=str(path.parent),
+            fix="export it again from the slicer; it is damaged",
+        )
+    read.commands_before  # noqa: B018  made once, before two threads want it
+    with ThreadPoolExecutor(1) as beside:  # the plan takes as long as all the rest
+        plan = beside.submit(planned_seconds, read, limits or stated_limits(read) or Limits())
+        area_mm2 = math.pi * (filament_diameter_mm / 2) ** 2
+        filament_mm, pulls, longest_pull_mm = tallies.pushed(read.extruded_mm)
+        shown = printed[:: -(-len(printed) // MOST_PATH_POINTS)]
+        moving_min, flow_mm_min = tallies.commanded(
+            *(read.start, read.end, read.extruded_mm, read.feed_mm_min, SHORTEST_FLOW_MM)
+        )
+        laid_mm = np.where(extruding, read.extruded_mm, 0.0)
+        part_bounds_mm = _bounds(read, read.on_part if len(read.features) > 1 else extruding)
+        seconds = plan.result()
     return GCode(
-        slicer=reader.slicer,
-        lines=reader.lines,
-        layers=reader.layers,
-        filament_mm=reader.most_filament,
-        mass_g=reader.most_filament * area_mm2 * density_g_cm3 / 1000,
-        stated_time_s=reader.stated_s,
-        moving_time_s=reader.moving_min * 60,
-        bounds_mm=reader.everything.bounds(),
-        part_bounds_mm=(reader.part if reader.features else reader.extruding).bounds(),
-        hotend_c=list(reader.hotend),
-        bed_c=list(reader.bed),
-        features=[name for name in reader.features if name],
-        lines_not_understood=reader.faults,
-        path=points[:: -(-len(points) // MOST_PATH_POINTS)].copy(),
+        slicer=slicer_of(read),
+        lines=read.lines,
+        layers=_layer_list(read, layer, printed, laid_mm, seconds),
+        filament_mm=filament_mm,
+        mass_g=filament_mm * area_mm2 * density_g_cm3 / 1000,
+        stated_time_s=stated_time_s(read),
+        moving_time_s=moving_min * 60,
+        planned_time_s=float(seconds.sum()) + dwell_s(read),
+        bounds_mm=bounds_mm,
+        part_bounds_mm=part_bounds_mm,
+        hotend_c=_set_temperatures(read, "M104", "M109"),
+        bed_c=_set_temperatures(read, "M140", "M190"),
+        fan_share=_fan_share(read, seconds),
+        retractions=pulls,
+        longest_retraction_mm=longest_pull_mm,
+        max_flow_mm3_s=flow_mm_min / 60 * area_mm2,
+        features=[name for name in read.features if name],
+        feature_time_s=_by_feature(read, seconds),
+        feature_filament_mm=_by_feature(read, laid_mm),
+        lines_not_understood=len(read.faults),
+        path=np.column_stack([read.end[shown], layer[shown]]).astype(np.float32),
     )
 
 
@@ -158,73 +203,84 @@ def printed_extent_mm(path: Path, region: npt.ArrayLike | None = None) -> Array:
     return read_printed(path).extent_mm(region)
 
 
-class _Reader:
-    def __init__(self) -> None:
-        self.layers: list[Layer] = []
-        self.marked = False
-        self.features: dict[str, None] = {}
-        self.on_part = False
-        self.everything, self.part, self.extruding = _Box(), _Box(), _Box()
-        self.filament = self.most_filament = 0.0
-        self.moving_min = 0.0
-        self.stated_s: float | None = None
-        self.slicer = ""
-        self.hotend: dict[float, None] = {}
-        self.bed: dict[float, None] = {}
-        self.points = array("f")
-        self.faults = self.lines = 0
+def stated_time_s(toolpath: Toolpath) -> float | None:
+    """What the slicer says how long the print takes, seconds; None where it says nothing."""
+    said = (_stated_time(note.text) for note in _notes_with(toolpath, rb"(?i)time"))
+    return next((seconds for seconds in said if seconds is not None), None)
 
-    def move(self, move: Move) -> None:
-        start, end, extruded = move.start, move.end, move.extruded_mm
-        distance = abs(extruded)
-        if start != end:
-            self.everything.add(end)
-            distance = math.dist(start, end)
-        if move.feed_mm_min > 0:
-            self.moving_min += distance / move.feed_mm_min
-        self.filament += extruded
-        self.most_filament = max(self.most_filament, self.filament)
-        if extruded > 0 and start[:2] != end[:2]:
-            layers = self.layers
-            if not layers or (not self.marked and end[2] > layers[-1].z_mm):
-                layers.append(Layer(end[2], move.offset))
-            layer = layers[-1]
-            if not layer.extruded_mm:
-                layer.z_mm = end[2]
-            layer.extruded_mm += extruded
-            self.points.extend((*end, len(layers) - 1))
-            box = self.part if self.on_part else self.extruding
-            box.add(start)
-            box.add(end)
 
-    def note(self, note: Note) -> None:
-        text = note.text
-        if text.startswith("TYPE:"):
-            feature = text[5:].strip()
-            self.features[feature] = None
-            self.on_part = stays_on_part(feature)
-        elif text == "LAYER_CHANGE" or text.startswith("LAYER:"):
-            if not self.marked:
-                self.marked = True
-                self.layers.clear()  # what came before is start code
-                del self.points[:]
-            self.drop_empty_layer()
-            self.layers.append(Layer(0.0, note.offset))
-        elif self.stated_s is None and "time" in text.casefold():
-            self.stated_s = _stated_time(text)
-        elif not self.slicer and (said := _SLICER.search(text)):
-            self.slicer = said[1]
+def _notes_with(toolpath: Toolpath, pattern: bytes) -> Iterator[Note]:
+    notes = toolpath.notes
+    return notes.matching(pattern) if isinstance(notes, Notes) else iter(notes)
 
-    def command(self, command: Command) -> None:
-        if command.words and command.name in ("M104", "M109", "M140", "M190"):
-            value = command.words.get("S", command.words.get("R"))
-            if value is not None:
-                kind = self.hotend if command.name in ("M104", "M109") else self.bed
-                kind[value] = None
 
-    def drop_empty_layer(self) -> None:
-        if self.layers and not self.layers[-1].extruded_mm:
-            self.layers.pop()
+def slicer_of(toolpath: Toolpath) -> str:
+    """The program that made the file, as it says; empty where it does not."""
+    said = (_SLICER.search(note.text) for note in _notes_with(toolpath, rb"(?i)generated"))
+    return next((found[1] for found in said if found), "")
+
+
+def _layers(toolpath: Toolpath, extruding: Mask) -> npt.NDArray[np.int32]:
+    """(n,) int32: the layer of each move; those in which nothing is laid do not count."""
+    if len(toolpath.layer_offset):
+        laid = tallies.sums(toolpath.layer, extruding, len(toolpath.layer_offset))
+        number = np.cumsum(laid > 0) - 1
+        return np.concatenate([[-1], number]).astype(np.int32)[toolpath.layer + 1]
+    z = np.where(extruding, toolpath.end[:, 2], -np.inf)
+    highest = np.concatenate([[-np.inf], np.maximum.accumulate(z)[:-1]]) if len(z) else z
+    return (np.cumsum(extruding & (z > highest)) - 1).astype(np.int32)
+
+
+def _layer_list(
+    toolpath: Toolpath,
+    layer: npt.NDArray[np.int32],
+    printed: npt.NDArray[np.intp],
+    laid_mm: Array,
+    seconds: Array,
+) -> list[Layer]:
+    count = int(layer[printed[-1]]) + 1
+    first = printed[np.searchsorted(layer[printed], np.arange(count, dtype=np.int32))]
+    offsets = toolpath.offset[first]
+    if len(toolpath.layer_offset):
+        offsets = toolpath.layer_offset[toolpath.layer[first]]
+    pushed = tallies.sums(layer, laid_mm, count)
+    times = tallies.sums(layer, seconds, count)
+    rows = zip(toolpath.end[first, 2], offsets, pushed, times, strict=True)
+    return [Layer(float(z), int(at), float(mm), float(s)) for z, at, mm, s in rows]
+
+
+def _bounds(toolpath: Toolpath, chosen: Mask) -> Array | None:
+    starts, ends = tallies.box(toolpath.start, chosen), tallies.box(toolpath.end, chosen)
+    if starts is None or ends is None:
+        return None
+    return np.array([np.minimum(starts[0], ends[0]), np.maximum(starts[1], ends[1])])
+
+
+def _set_temperatures(toolpath: Toolpath, *names: str) -> list[float]:
+    """What the commands of these names set, °C, each once, in order."""
+    values = (
+        command.words.get("S", command.words.get("R"))
+        for command in toolpath.commands
+        if command.words and command.name in names
+    )
+    return list(dict.fromkeys(value for value in values if value is not None))
+
+
+def _fan_share(toolpath: Toolpath, seconds: Array) -> float:
+    total = float(seconds.sum())
+    return float(seconds[toolpath.set_by(_fan) > 0].sum()) / total if total else 0.0
+
+
+def _fan(command: Command) -> float | None:
+    if command.name not in ("M106", "M107") or (command.words or {}).get("P"):
+        return None  # P: another fan than that of the part
+    full = (command.words or {}).get("S", 255.0)
+    return 0.0 if command.name == "M107" else full
+
+
+def _by_feature(toolpath: Toolpath, values: Array) -> dict[str, float]:
+    sums = tallies.sums(toolpath.feature, values, len(toolpath.features))
+    return {name: float(value) for name, value in zip(toolpath.features, sums, strict=True)}
 
 
 def _stated_time(text: str) -> float | None:

@@ -103,7 +103,7 @@ def _fetch(state: Path, packages: Path, say: Callable[[str], None]) -> None:
 
 
 def _gather(root: Path, finished: Path) -> Path:
-    """The program, the libraries that it loads and its licence, without the rest."""
+    """The program, the libraries that it loads, its presets and its licence, without the rest."""
     program = root / "usr" / "bin" / "prusa-slicer"
     places = [place for place in root.glob("**/lib/*-linux-gnu*") if place.is_dir()]
     search = ":".join(map(str, places))
@@ -119,7 +119,11 @@ def _gather(root: Path, finished: Path) -> Path:
         if Path(library).is_relative_to(root):
             shutil.copy(library, finished / "lib")
     shutil.copy(program, finished / "bin" / "prusa-slicer.bin")
-    shutil.copy(root / "usr" / "share" / "doc" / "prusa-slicer" / "copyright", finished)
+    share = root / "usr" / "share"
+    shutil.copy(share / "doc" / "prusa-slicer" / "copyright", finished)
+    (finished / "profiles").mkdir()
+    for bundle in (share / "PrusaSlicer" / "profiles").glob("*.ini"):
+        shutil.copy(bundle, finished / "profiles")  # for `labkit profiles import`
     start = finished / "bin" / "prusa-slicer"
     start.write_text(_START, encoding="utf-8")
     start.chmod(0o755)

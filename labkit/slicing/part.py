@@ -8,9 +8,13 @@ import trimesh
 
 from labkit.equipment import PrinterProfile
 from labkit.errors import SlicingError
+from labkit.slicing.bodies import swallowed_at
 
 SMALLEST_MM = 1.0
 """A part smaller than this in every direction was most likely drawn in metres."""
+
+FARTHEST_MM = 1e6
+"""A coordinate beyond a kilometre is damage; near the largest number corners no longer compare."""
 
 
 def read_bounds_mm(stl: Path) -> npt.NDArray[np.float64]:
@@ -23,7 +27,8 @@ def read_bounds_mm(stl: Path) -> npt.NDArray[np.float64]:
     ------
     SlicingError
         No such file, not an STL, empty or cut off, coordinates that are no numbers,
-        a surface with holes or turned facets, or a part drawn in metres.
+        a surface with holes or turned facets, a cavity turned over, or a part drawn in
+        metres.
     """
     if not stl.is_file():
         raise _refused(stl, f"no file {stl.name}", "run the design stage first")
@@ -46,6 +51,10 @@ def read_bounds_mm(stl: Path) -> npt.NDArray[np.float64]:
             stl, f"{stl.name} has coordinates that are no numbers", "export the part again"
         )
     bounds = np.array([triangles.min(axis=(0, 1)), triangles.max(axis=(0, 1))])
+    if (farthest := float(np.abs(bounds).max())) > FARTHEST_MM:
+        raise _refused(
+            stl, f"{stl.name} has a corner at {farthest:.2g} mm", "export the part again"
+        )
     size = bounds[1] - bounds[0]
     if size.max() < SMALLEST_MM:
         raise _refused(
@@ -54,21 +63,45 @@ def read_bounds_mm(stl: Path) -> npt.NDArray[np.float64]:
             "export the part in millimetres",
         )
     mesh.merge_vertices()
+    if fault := _open_or_turned(mesh):
+        raise _refused(
+            stl, f"the surface of {stl.name} has {fault}", "repair the part in the design stage"
+        )
+    volume = float(np.linalg.det(triangles - bounds.mean(axis=0)).sum())
+    if volume <= 0:
+        wrong = "is inside out" if volume < 0 else "encloses no volume"
+        raise _refused(stl, f"the surface of {stl.name} {wrong}", "repair it in the design stage")
+    if (place := swallowed_at(mesh)) is not None:
+        where = ", ".join(f"{value:.1f}" for value in place)
+        raise _refused(
+            stl,
+            f"{stl.name} has a body inside another at {where} mm: a cavity turned inside out, "
+            "which the slicer would fill",
+            "turn the cavity's surface over or take the body out, in the design stage",
+        )
+    return bounds
+
+
+def _open_or_turned(mesh: trimesh.Trimesh) -> str:
+    """What keeps a surface from being closed, how often, and where first; else nothing."""
     faces = np.asarray(mesh.faces, dtype=np.int64)
     edges = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     there = np.sort(edges[:, 0] * len(mesh.vertices) + edges[:, 1])
     back = np.sort(edges[:, 1] * len(mesh.vertices) + edges[:, 0])
-    if not np.array_equal(there, back):
-        raise _refused(
-            stl,
-            f"the surface of {stl.name} has holes or facets that are turned over",
-            "repair the part in the design stage",
-        )
-    if np.linalg.det(triangles - bounds.mean(axis=0)).sum() <= 0:
-        raise _refused(
-            stl, f"the surface of {stl.name} is inside out", "repair it in the design stage"
-        )
-    return bounds
+    if np.array_equal(there, back):
+        return ""
+    low, high = edges.min(axis=1), edges.max(axis=1)
+    _, first, of, count = np.unique(
+        low * len(mesh.vertices) + high, return_index=True, return_inverse=True, return_counts=True
+    )
+    balance = np.bincount(of, weights=np.sign(edges[:, 1] - edges[:, 0]))
+    wrong = np.flatnonzero(balance != 0)
+    is_open = bool((count[wrong] % 2).any())
+    one = wrong[np.argmax(count[wrong] % 2)]
+    place = np.asarray(mesh.vertices)[edges[first[one]]].mean(axis=0)
+    kind = "holes" if is_open else "facets that are turned over"
+    where = ", ".join(f"{value:.1f}" for value in place)
+    return f"{kind}: {len(wrong)} edges do not fit together, one at {where} mm"
 
 
 def check_fits(bounds_mm: npt.NDArray[np.float64], printer: PrinterProfile) -> None:
@@ -80,10 +113,7 @@ def check_fits(bounds_mm: npt.NDArray[np.float64], printer: PrinterProfile) -> N
         The part is larger than the printer in x, y or z (PrusaSlicer 2.5 does not
         notice z).
     """
-    room = (
-        *(high - low for low, high in zip(printer.bed_min_mm, printer.bed_max_mm, strict=True)),
-        printer.volume_max_mm[2],
-    )
+    room = printer.room_mm
     size = bounds_mm[1] - bounds_mm[0]
     if wrong := [axis for axis in range(3) if size[axis] > room[axis]]:
         raise SlicingError(

@@ -1,7 +1,5 @@
 """The lines that a G-code file lays down on the part, with their width and height."""
 
-import re
-from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from labkit.errors import SlicingError
-from labkit.slicing.steps import Move, Note, stays_on_part, steps
+from labkit.slicing.toolpath import Toolpath, read_toolpath
 
 Array = npt.NDArray[np.float64]
-
-_SIZE = re.compile(r"(WIDTH|HEIGHT):(\d+\.?\d*|\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -71,37 +67,40 @@ class Printed:
         return np.maximum(enter.max(axis=1), 0.0), np.minimum(leave.min(axis=1), 1.0)
 
 
-def read_printed(path: Path) -> Printed:
+def read_printed(path: Path, toolpath: Toolpath | None = None) -> Printed:
     """The lines of the part (no skirt, support or start code) in a G-code file.
+
+    Parameters
+    ----------
+    toolpath : the file's, where it was read already.
 
     Raises
     ------
     SlicingError
         No such file, or one that does not state widths and heights.
     """
-    rows = array("d")
-    width = height = 0.0
-    on_part = False
-    for step in steps(path):
-        if type(step) is Move:
-            if on_part and width and height and step.extruded_mm > 0 and step.start != step.end:
-                rows.extend((*step.start[:2], *step.end, step.end[2] - height, width / 2))
-        elif type(step) is Note:
-            if step.text.startswith("TYPE:"):
-                on_part = stays_on_part(step.text[5:])
-            elif step.text == "LAYER_CHANGE":
-                height = 0.0
-            elif said := _SIZE.fullmatch(step.text):
-                if said[1] == "WIDTH":
-                    width = float(said[2])
-                else:  # the first after a layer change: a bridge states its own later
-                    height = height or float(said[2])
-    if not rows:
+    read = read_toolpath(path) if toolpath is None else toolpath
+    # the first height of a layer is the layer's: a bridge states its own later
+    of_layer = np.append(read.layer_height_mm, 0)[read.layer]
+    height = _as_written(np.where(of_layer > 0, of_layer, read.height_mm))
+    kept = read.on_part & (read.width_mm > 0) & (height > 0)
+    if not kept.any():
         raise SlicingError(
             f"{path.name} states no line widths and layer heights",
             expected="the comments ;TYPE:, ;WIDTH: and ;HEIGHT:, as PrusaSlicer writes them",
             where=str(path.parent),
             fix="slice the part with the kit",
         )
-    table = np.frombuffer(rows).reshape(-1, 7)
-    return Printed(table[:, :2], table[:, 2:4], table[:, 4], table[:, 5], table[:, 6])
+    end = read.end[kept]
+    return Printed(
+        start=read.start[kept, :2],
+        end=end[:, :2],
+        top=end[:, 2],
+        bottom=end[:, 2] - height[kept],
+        half_width=_as_written(read.width_mm[kept]) / 2,
+    )
+
+
+def _as_written(sizes_mm: npt.NDArray[np.float32]) -> Array:
+    """Single precision keeps seven digits; slicers write six."""
+    return sizes_mm.astype(np.float64).round(6)

@@ -5,11 +5,12 @@ import math
 import re
 from pathlib import Path
 
-from labkit.equipment import MaterialProfile, PrinterProfile
+from labkit.equipment import MaterialProfile, PrinterProfile, QualityProfile
+from labkit.equipment import quality as standard_quality
 from labkit.errors import SlicingError, ToolError
 
-WALL_MM = 0.8
-"""Thickness of the closed top and bottom."""
+FIRST_LAYER_MM = 0.2
+"""A thinner first layer shows every unevenness of the bed."""
 
 _KEPT_EMPTY = (
     # programs that run after slicing (CVE-2023-47268) and the slicer's own upload
@@ -25,14 +26,24 @@ _EMPTY_TEXT = '""'
 def settings(
     printer: PrinterProfile,
     material: MaterialProfile,
+    quality: QualityProfile | None = None,
     *,
-    layer_height_mm: float,
-    infill_percent: int,
-    supports: bool,
+    layer_height_mm: float | None = None,
+    infill_percent: int | None = None,
+    supports: bool = False,
+    labels: bool = False,
 ) -> dict[str, str]:
     """PrusaSlicer's ini as ``{key: value}``; the same for the same profiles and choices.
 
-    Classic perimeters, since those of Arachne differ from run to run.
+    Classic perimeters unless the quality says otherwise, since those of Arachne differ
+    from run to run.
+
+    Parameters
+    ----------
+    quality : left out, the kit's ``standard``.
+    layer_height_mm, infill_percent : left out, those of the quality.
+    labels : comments that say which object a line belongs to, so that a server can
+        cancel one of several.
 
     Raises
     ------
@@ -40,38 +51,48 @@ def settings(
         A layer higher than the nozzle is wide, or no layer at all; infill outside 0
         to 100 %; a material hotter than the printer bears.
     """
-    _check(printer, material, layer_height_mm, infill_percent)
-    (x0, y0), (x1, y1) = printer.bed_min_mm, printer.bed_max_mm
-    corners = (x0, y0), (x1, y0), (x1, y1), (x0, y1)
-    width_mm = round(1.125 * printer.nozzle_mm, 3)
-    shells = max(3, math.ceil(WALL_MM / layer_height_mm - 1e-9))
-    fastest = printer.max_feed_xy_mm_min / 60
-    speeds = {
-        "external_perimeter_speed": 30,
-        "perimeter_speed": 45,
-        "small_perimeter_speed": 25,
-        "infill_speed": 80,
-        "solid_infill_speed": 60,
-        "top_solid_infill_speed": 40,
-        "bridge_speed": 30,
-        "gap_fill_speed": 30,
-        "support_material_speed": 50,
-        "first_layer_speed": 20,
-        "travel_speed": 150,
-        "max_print_speed": 80,
-    }
-    limits: dict[str, float] = {
-        "machine_max_feedrate_x": fastest,
-        "machine_max_feedrate_y": fastest,
-        "machine_max_feedrate_z": printer.max_feed_z_mm_min / 60,
-        "machine_max_acceleration_x": printer.acceleration_mm_s2,
-        "machine_max_acceleration_y": printer.acceleration_mm_s2,
-        "machine_max_acceleration_extruding": printer.acceleration_mm_s2,
-        "machine_max_acceleration_travel": printer.acceleration_mm_s2,
-    }
+    quality = quality or standard_quality("standard")
+    height = quality.layer_height_mm if layer_height_mm is None else layer_height_mm
+    infill = quality.infill_percent if infill_percent is None else infill_percent
+    _check(printer, material, height, infill)
     values: dict[str, str | int | float] = {
         **dict.fromkeys(_KEPT_EMPTY, ""),
-        # printer
+        **_of_printer(printer),
+        **_of_material(material, printer),
+        **_of_quality(quality, printer, height, infill),
+        "support_material": int(supports),
+        **({"gcode_label_objects": 1} if labels else {}),
+        **printer.prusaslicer,
+        **material.prusaslicer,
+        **quality.prusaslicer,
+    }
+    return {
+        key: value if isinstance(value, str) else f"{value:g}"
+        for key, value in sorted(values.items())
+    }
+
+
+def _of_printer(printer: PrinterProfile) -> dict[str, str | int | float]:
+    (x0, y0), (x1, y1) = printer.bed_min_mm, printer.bed_max_mm
+    corners = (x0, y0), (x1, y0), (x1, y1), (x0, y1)
+    fastest = printer.max_feed_xy_mm_min / 60
+    limits: dict[str, float | None] = {
+        "feedrate_x": fastest,
+        "feedrate_y": fastest,
+        "feedrate_z": printer.max_feed_z_mm_min / 60,
+        "feedrate_e": printer.max_feed_e_mm_min and printer.max_feed_e_mm_min / 60,
+        "acceleration_x": printer.acceleration_mm_s2,
+        "acceleration_y": printer.acceleration_mm_s2,
+        "acceleration_z": printer.acceleration_z_mm_s2,
+        "acceleration_e": printer.acceleration_e_mm_s2,
+        "acceleration_extruding": printer.acceleration_mm_s2,
+        "acceleration_travel": printer.acceleration_mm_s2,
+        "jerk_x": printer.jerk_xy_mm_s,
+        "jerk_y": printer.jerk_xy_mm_s,
+        "jerk_z": printer.jerk_z_mm_s,
+        "jerk_e": printer.jerk_e_mm_s,
+    }
+    return {
         "printer_technology": "FFF",
         "gcode_flavor": printer.firmware,
         "bed_shape": ",".join(f"{x:g}x{y:g}" for x, y in corners),
@@ -80,17 +101,25 @@ def settings(
         "start_gcode": _one_line(printer.start_gcode),
         "end_gcode": _one_line(printer.end_gcode),
         "machine_limits_usage": "time_estimate_only",
-        **{key: f"{value:g},{value:g}" for key, value in limits.items()},
+        **{f"machine_max_{key}": f"{v:g},{v:g}" for key, v in limits.items() if v is not None},
         "use_relative_e_distances": 1,
         "before_layer_gcode": "G92 E0",
-        "retract_length": 0.8,
-        "retract_speed": 35,
-        # material
-        "filament_type": material.name,
+        "retract_length": printer.retraction_mm,
+        "retract_speed": printer.retraction_mm_s,
+    }
+
+
+def _of_material(
+    material: MaterialProfile, printer: PrinterProfile
+) -> dict[str, str | int | float]:
+    return {
+        "filament_type": material.polymer or material.name,
         "filament_diameter": material.filament_diameter_mm,
         "filament_density": material.density_g_cm3,
         "filament_cost": material.price_eur_per_kg or 0,
-        "filament_max_volumetric_speed": printer.max_flow_mm3_s,
+        "filament_max_volumetric_speed": min(
+            printer.max_flow_mm3_s, material.max_flow_mm3_s or printer.max_flow_mm3_s
+        ),
         "filament_notes": _EMPTY_TEXT,
         "start_filament_gcode": _EMPTY_TEXT,
         "end_filament_gcode": _EMPTY_TEXT,
@@ -103,36 +132,59 @@ def settings(
         "max_fan_speed": material.fan_percent,
         "bridge_fan_speed": material.fan_percent,
         "disable_fan_first_layers": 1,
-        # print
-        "perimeter_generator": "classic",
-        "layer_height": layer_height_mm,
-        "first_layer_height": min(max(layer_height_mm, 0.2), printer.nozzle_mm),
-        "perimeters": 2,
-        "thin_walls": 1,  # else classic perimeters leave thin fins out without a word
+    }
+
+
+def _of_quality(
+    quality: QualityProfile, printer: PrinterProfile, height_mm: float, infill_percent: int
+) -> dict[str, str | int | float]:
+    fastest = printer.max_feed_xy_mm_min / 60
+    asked = quality.speeds_mm_s
+    speeds = {
+        "external_perimeter_speed": asked.external_perimeter,
+        "perimeter_speed": asked.perimeter,
+        "small_perimeter_speed": asked.small_perimeter,
+        "infill_speed": asked.infill,
+        "solid_infill_speed": asked.solid_infill,
+        "top_solid_infill_speed": asked.top_solid_infill,
+        "bridge_speed": asked.bridge,
+        "gap_fill_speed": asked.gap_fill,
+        "support_material_speed": asked.support,
+        "first_layer_speed": asked.first_layer,
+        "travel_speed": asked.travel,
+        "max_print_speed": max(asked.infill, asked.perimeter, asked.solid_infill),
+    }
+    width = quality.line_width_mm or round(1.125 * printer.nozzle_mm, 3)
+    widths = {
+        "": width,
+        "first_layer_": quality.first_layer_line_width_mm or width,
+        "perimeter_": width,
+        "external_perimeter_": quality.external_line_width_mm or width,
+        "infill_": quality.infill_line_width_mm or width,
+        "solid_infill_": width,
+        "top_infill_": width,
+    }
+    shells = max(3, math.ceil(quality.shell_mm / height_mm - 1e-9))
+    first_mm = quality.first_layer_height_mm or max(height_mm, FIRST_LAYER_MM)
+    return {
+        "perimeter_generator": quality.perimeter_generator,
+        "layer_height": height_mm,
+        "first_layer_height": min(first_mm, printer.nozzle_mm),
+        "perimeters": quality.perimeters,
+        "thin_walls": int(quality.thin_walls),
         "top_solid_layers": shells,
         "bottom_solid_layers": shells,
         "fill_density": f"{infill_percent}%",
-        "fill_pattern": "grid" if infill_percent < 100 else "rectilinear",
-        "seam_position": "aligned",
-        "skirts": 0,
-        "brim_width": 0,
-        "elefant_foot_compensation": 0,
-        "support_material": int(supports),
-        "support_material_style": "snug",
-        "support_material_threshold": 45,
-        **{
-            f"{name}extrusion_width": width_mm
-            for name in (
-                *("", "first_layer_", "perimeter_", "external_perimeter_", "infill_"),
-                *("solid_infill_", "top_infill_"),
-            )
-        },
+        "fill_pattern": quality.infill_pattern if infill_percent < 100 else "rectilinear",
+        "seam_position": quality.seam,
+        "skirts": quality.skirts,
+        "brim_width": quality.brim_mm,
+        "elefant_foot_compensation": quality.elephant_foot_mm,
+        "support_material_style": quality.support_style,
+        "support_material_threshold": quality.support_angle_deg,
+        **{f"{name}extrusion_width": value for name, value in widths.items()},
         **{key: f"{min(speed, fastest):g}" for key, speed in speeds.items()},
         "travel_speed_z": printer.max_feed_z_mm_min / 60,
-    }
-    return {
-        key: value if isinstance(value, str) else f"{value:g}"
-        for key, value in sorted(values.items())
     }
 
 

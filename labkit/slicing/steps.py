@@ -13,6 +13,9 @@ from labkit.errors import SlicingError
 
 Point = tuple[float, float, float]
 
+BINARY = "GCDE"
+"""How binary G-code begins (github.com/prusa3d/libbgcode, doc/specifications.md)."""
+
 LONGEST_COMMAND = 80
 """Characters: Marlin cuts at MAX_CMD_SIZE = 96, a host adds line number and checksum."""
 
@@ -23,21 +26,9 @@ _USUAL = re.compile(
 _MOVE = re.compile(rf"G0?[0-3](?: +[XYZEFIJR]{_NUMBER})+")
 _NAME = re.compile(r"[GMT]\d+(?:\.\d+)?(?= |$)")
 _WORDS = re.compile(rf"(?: +[A-FH-LO-Z](?:{_NUMBER})?)*")  # G, M, N would begin a new command
-_TEXT_FOLLOWS = frozenset(("M117", "M118", "M862.3"))
-
-
-_NOT_THE_PART = frozenset(
-    (
-        *("", "custom", "skirt", "brim", "skirt/brim"),
-        *("support material", "support material interface", "support", "support interface"),
-        *("support-interface", "support transition", "wipe tower", "prime tower", "prime-tower"),
-    )
-)
-
-
-def stays_on_part(feature: str) -> bool:
-    """Whether what PrusaSlicer, Orca or Cura mark ``;TYPE:feature`` is left on the part."""
-    return feature.strip().casefold() not in _NOT_THE_PART
+_TEXT_FOLLOWS = frozenset(("M117", "M118"))
+# what Prusa's start code asks: the firmware's version, the printer's model
+_ASKS = re.compile(r'M115 +U\d+\.\d+\.\d+(?:-[A-Za-z0-9.]+)?|M862\.3 +P *"?[A-Za-z0-9.]+"?')
 
 
 class Move(NamedTuple):
@@ -82,7 +73,7 @@ class Fault(NamedTuple):
 Step = Move | Command | Note | Fault
 
 
-class _Position:
+class Position:
     """Where the nozzle is; the modes that decide what a number means."""
 
     def __init__(self) -> None:
@@ -163,55 +154,57 @@ def steps(path: Path) -> Iterator[Step]:
     SlicingError
         No such file, or a binary one (``.bgcode``), which holds no readable lines.
     """
-    if not path.is_file():
-        raise SlicingError(
-            f"no file {path.name}",
-            expected="a G-code file",
-            where=str(path.parent),
-            fix="slice the part first, or name the right file",
-        )
-    position = _Position()
+    position = Position()
     offset = 0
     # latin-1 keeps one letter per byte, so that lengths are byte offsets
-    with path.open(encoding="latin-1", newline="\n") as stream:
+    with existing(path).open(encoding="latin-1", newline="\n") as stream:
         for number, raw in enumerate(stream, 1):
-            here, offset = offset, offset + len(raw)
-            if len(raw) <= LONGEST_COMMAND and (usual := _USUAL.fullmatch(raw)):
-                words = usual.groups()
-                yield position.move(number, here, raw, words)  # type: ignore[arg-type]
-                continue
-            body, semicolon, comment = raw.partition(";")
-            if number == 1 and raw.startswith("GCDE"):
-                raise _binary(path)
-            if "\r" in raw.removesuffix("\r\n"):
-                # OctoPrint ends a line there, also inside a comment
-                yield Fault(number, here, "unreadable", "a carriage return inside the line")
-            if semicolon and not body:
-                text = comment.strip().encode("latin-1").decode("utf-8", "replace")
-                yield Note(number, here, text)
-                continue
-            if not body.isascii():
-                yield Fault(number, here, "non-ascii", "letters other than ASCII in a command")
-                continue
-            text = body.strip(" \t\r\n")
-            if not text:
-                continue
-            if len(text) > LONGEST_COMMAND:
-                message = f"{len(text)} characters, more than {LONGEST_COMMAND}"
-                yield Fault(number, here, "long-line", message)
-            step = _step(number, here, text, position)
-            if type(step) is Command:
-                position.obey(step)
-            yield step
+            if number == 1 and raw.startswith(BINARY):
+                raise binary(path)
+            yield from steps_of_line(number, offset, raw, position)
+            offset += len(raw)
 
 
-def _step(line: int, offset: int, text: str, position: _Position) -> Move | Command | Fault:
+def steps_of_line(number: int, offset: int, raw: str, position: Position) -> Iterator[Step]:
+    """The steps of one line, as it stands in the file (latin-1); the position goes with them."""
+    if len(raw) <= LONGEST_COMMAND and (usual := _USUAL.fullmatch(raw)):
+        words = usual.groups()
+        yield position.move(number, offset, raw, words)  # type: ignore[arg-type]
+        return
+    body, semicolon, comment = raw.partition(";")
+    if "\r" in raw.removesuffix("\r\n"):
+        # OctoPrint ends a line there, also inside a comment
+        yield Fault(number, offset, "unreadable", "a carriage return inside the line")
+    if semicolon and not body:
+        yield Note(number, offset, note_text(comment))
+        return
+    if not body.isascii():
+        yield Fault(number, offset, "non-ascii", "letters other than ASCII in a command")
+        return
+    text = body.strip(" \t\r\n")
+    if not text:
+        return
+    if len(text) > LONGEST_COMMAND:
+        message = f"{len(text)} characters, more than {LONGEST_COMMAND}"
+        yield Fault(number, offset, "long-line", message)
+    step = _step(number, offset, text, position)
+    if type(step) is Command:
+        position.obey(step)
+    yield step
+
+
+def note_text(comment: str) -> str:
+    """What a comment says: its bytes (as latin-1) taken as UTF-8, without blanks around it."""
+    return comment.strip().encode("latin-1").decode("utf-8", "replace")
+
+
+def _step(line: int, offset: int, text: str, position: Position) -> Move | Command | Fault:
     if not _MOVE.fullmatch(text):
         return _command(line, offset, text)
     parts = text.split()[1:]
     words = {part[0]: part[1:] for part in parts}
     if len(words) != len(parts):
-        return Fault(line, offset, "unreadable", f"a letter twice: {text}")
+        return Fault(line, offset, "unreadable", f"a letter twice: {text[:60]}")
     x, y, z, e, feed = (words.get(axis) for axis in "XYZEF")
     return position.move(line, offset, text, (x, y, z, e, feed))
 
@@ -226,22 +219,46 @@ def _command(line: int, offset: int, text: str) -> Command | Fault:
         return Fault(line, offset, "unreadable", f"not a plain command: {text[:60]}")
     name, rest = found[0], text[found.end() :]
     words: dict[str, float | None] | None = None
-    if name in _TEXT_FOLLOWS:
+    if name in _TEXT_FOLLOWS or _ASKS.fullmatch(text):
         words = {}
     elif _WORDS.fullmatch(rest):
         parts = rest.split()
         words = {part[0]: float(part[1:]) if part[1:] else None for part in parts}
         if len(words) != len(parts):
-            return Fault(line, offset, "unreadable", f"a letter twice: {text}")
+            return Fault(line, offset, "unreadable", f"a letter twice: {text[:60]}")
     elif "{" in rest or "[" in rest:
         return Fault(line, offset, "placeholder", f"not filled in: {text[:60]}")
     return Command(line, offset, name, words, text)
 
 
-def _binary(path: Path) -> SlicingError:
+def existing(path: Path) -> Path:
+    """The path itself, if it is a file.
+
+    Raises
+    ------
+    SlicingError
+        It is not.
+    """
+    if path.is_file():
+        return path
+    raise SlicingError(
+        f"no file {path.name}",
+        expected="a G-code file",
+        where=str(path.parent),
+        fix="slice the part first, or name the right file",
+    )
+
+
+def binary(path: Path) -> SlicingError:
+    """The refusal of a file that is binary G-code.
+
+    Its only library, libbgcode, is under the AGPL and not on PyPI; and what is checked must
+    be what is printed, so that a file is not read by way of another one made of it.
+    """
     return SlicingError(
         f"{path.name} is binary G-code",
         expected="G-code as text, which can be read line by line and checked",
         where=str(path.parent),
-        fix="switch binary G-code off in the slicer and export again",
+        fix="switch binary G-code off in the slicer and export again, or turn the file into "
+        "text with Prusa's program bgcode, and print that text",
     )

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from labkit.views.countdowns import countdown as countdown
     from labkit.views.decisions import panel as panel
     from labkit.views.failures import where_it_fails as where_it_fails
+    from labkit.views.fidelities import fidelity as fidelity
     from labkit.views.live_planes import viewer as viewer
     from labkit.views.parts import details as details
     from labkit.views.parts import difference as difference
@@ -33,6 +34,7 @@ _HOMES = {
     "countdown": "countdowns",
     "details": "parts",
     "difference": "parts",
+    "fidelity": "fidelities",
     "joined": "words",
     "message": "words",
     "panel": "decisions",

@@ -162,9 +162,7 @@ def _from_above(
     drawn.set_color([ROLE_COLOURS[role] for role in roles])
     drawn.set_capstyle("round")
     ax.add_collection(drawn)
-    _finish(ax)
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(bottom - 0.12 * (top - bottom), top)  # room for the scale
+    _finish(ax, 0.14)  # room for the scale
     figure.draw_without_rendering()
     left, right = ax.get_xlim()
     mm_per_px = (right - left) / ax.get_window_extent().width
@@ -181,8 +179,8 @@ def _from_above(
     scale_bar(ax, right - left, color=INK, rim="white")
 
 
-def _finish(ax: Axes) -> None:
+def _finish(ax: Axes, above_and_below: float = 0.05) -> None:
     ax.set_aspect("equal", adjustable="datalim")
     ax.autoscale()
-    ax.margins(0.05)
+    ax.margins(0.05, above_and_below)
     ax.set_axis_off()

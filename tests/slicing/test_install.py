@@ -14,6 +14,8 @@ DEBIAN = {
     ),
     "dpkg-deb": (
         'd="$3"; mkdir -p "$d/usr/bin" "$d/usr/lib/x-linux-gnu" "$d/usr/share/doc/prusa-slicer"\n'
+        'mkdir -p "$d/usr/share/PrusaSlicer/profiles"\n'
+        ': > "$d/usr/share/PrusaSlicer/profiles/Bench.ini"\n'
         ': > "$d/usr/share/doc/prusa-slicer/copyright"; : > "$d/usr/lib/x-linux-gnu/libone.so"\n'
         "printf '#!/bin/sh\\necho {says} $LD_LIBRARY_PATH\\n' > \"$d/usr/bin/prusa-slicer\"\n"
         'chmod +x "$d/usr/bin/prusa-slicer"\n'
@@ -54,7 +56,7 @@ def test_the_program_and_its_libraries_are_gathered(
     assert program == tools / "prusa-slicer" / "bin" / "prusa-slicer"
     assert [path.name for path in tools.iterdir()] == ["prusa-slicer"]
     files = {p.relative_to(tools / "prusa-slicer").as_posix() for p in tools.rglob("*.*")}
-    assert files == {"bin/prusa-slicer.bin", "lib/libone.so"}
+    assert files == {"bin/prusa-slicer.bin", "lib/libone.so", "profiles/Bench.ini"}
     assert (tools / "prusa-slicer" / "copyright").is_file()
     assert "fetching 1 packages, about 140 MB" in said
 

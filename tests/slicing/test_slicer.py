@@ -2,7 +2,10 @@ import os
 import resource
 import signal
 import struct
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ import trimesh
 
 from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import LabkitError, SlicingError, StorageError, ToolError, ToolMissingError
-from labkit.slicing import slicer
+from labkit.slicing import program, slicer
+from labkit.slicing.gate import check_gcode
 from labkit.slicing.gcode import printed_extent_mm
-from labkit.slicing.settings import settings, sha256_of_settings
+from labkit.slicing.settings import as_ini, settings, sha256_of_settings
 from labkit.slicing.slicer import Sliced, find_slicer, slice_part
 
 from .conftest import SlicedPart, write_boxes
@@ -328,8 +332,137 @@ def test_an_interrupt_stops_the_slicer(
 def test_a_runaway_file_is_stopped(
     monkeypatch: pytest.MonkeyPatch, cut: Any, box_stl: Path
 ) -> None:
-    monkeypatch.setattr(slicer, "LARGEST_GCODE_BYTES", 1 << 16)
+    monkeypatch.setattr(program, "LARGEST_GCODE_BYTES", 1 << 16)
     assert "and was stopped" in _refusal(ToolError, cut, box_stl).found
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, cut: Any, box_stl: Path) -> None:
+    """The real slicer, allowed less than it needs to start."""
+    monkeypatch.setattr(program, "LARGEST_MEMORY_BYTES", 200 << 20)
+    error = _refusal(ToolError, cut, box_stl)
+    assert "not enough memory; it may use 0.195 GB" in error.found
+
+
+def test_short_of_memory_is_not_taken_for_a_part_too_large() -> None:
+    """What 2.5.0 said of a ball on the bed within 330 MB: its hull failed, then the fit."""
+    said = ("its_convex_hull: Unable to create convex hull", "Objects could not fit on the bed")
+    assert "memory" in program.failure(134, said).found
+    assert isinstance(program.failure(134, said[1:]), SlicingError)
+
+
+def test_ctrl_c_ends_the_slicer_and_all_that_it_started(tmp_path: Path, box_stl: Path) -> None:
+    """A process of its own is interrupted as at a terminal, while its slicer is silent."""
+    pids, gcode = tmp_path / "pids", tmp_path / "part.gcode"
+    script = (
+        '[ "$1" = --help ] && { echo PrusaSlicer-2.5.0; exit; }\n'
+        f"sleep 600 & echo $! $$ > {pids}.new; mv {pids}.new {pids}; wait\n"
+    )
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from pathlib import Path; from labkit import equipment\n"
+        "from labkit.slicing.slicer import slice_part\n"
+        f"slice_part(Path({str(box_stl)!r}), Path({str(gcode)!r}),"
+        " printer=equipment.printer('practice'), material=equipment.material('PLA'))\n"
+    )
+    environment = os.environ | {
+        "PRUSA_SLICER": _program(tmp_path / "slicer", script),
+        "LABKIT_HOME": str(tmp_path / "home"),
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    give_up = time.monotonic() + 60
+    while not pids.exists() and time.monotonic() < give_up:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in child.communicate(timeout=60)[1]
+    for pid in map(int, pids.read_text().split()):
+        give_up = time.monotonic() + 10
+        while _runs(pid) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        assert not _runs(pid)
+    assert not gcode.exists()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+# exit code 0 proves nothing: what the real slicer takes without a word (slicing.md)
+
+
+def test_a_setting_that_prusaslicer_does_not_know_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, cut: Any, box_stl: Path
+) -> None:
+    made = settings
+    monkeypatch.setattr(slicer, "settings", lambda *a, **k: made(*a, **k) | {"no_such_key": "1"})
+    assert "no_such_key = nothing instead of 1" in _refusal(ToolError, cut, box_stl).found
+
+
+def test_a_bundle_in_place_of_settings_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, cut: Any, box_stl: Path
+) -> None:
+    """PrusaSlicer slices with its defaults then: another bed, other layers."""
+    made = as_ini
+    monkeypatch.setattr(slicer, "as_ini", lambda values: "[print:own]\n" + made(values))
+    assert "did not follow" in _refusal(ToolError, cut, box_stl).found
+
+
+def test_an_end_without_a_word_and_without_a_file_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cut: Any, box_stl: Path
+) -> None:
+    """2.9 ends so where no object is inside the print volume."""
+    script = (
+        '[ "$1" = --help ] && echo PrusaSlicer-2.9.4 || echo "Nothing to print for out.gcode" >&2\n'
+    )
+    monkeypatch.setenv("PRUSA_SLICER", _program(tmp_path / "slicer", script))
+    assert "Nothing to print" in _refusal(SlicingError, cut, box_stl).found
+
+
+def test_a_part_off_the_bed_does_not_pass_the_gate(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    cut: Any,
+    box_stl: Path,
+    printer: PrinterProfile,
+    pla: MaterialProfile,
+) -> None:
+    """Exit code 0 and a whole file: only its lines tell."""
+    off = '[ "$1" = --help ] && exec {real} --help; exec {real} "$@" --center 400,400\n'
+    script = off.replace("{real}", find_slicer().command[0])
+    monkeypatch.setenv("PRUSA_SLICER", _program(tmp_path / "slicer", script))
+    cut(box_stl)
+    rules = {finding.rule for finding in check_gcode(tmp_path / "part.gcode", printer, pla)}
+    assert "outside" in rules
+
+
+def test_flatpak_is_asked_last_and_sees_the_temporary_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A stand-in for flatpak that answers only when called as it must be."""
+    (tmp_path / "bin").mkdir()
+    script = (
+        f'case "$*" in "run --filesystem={tempfile.gettempdir()} --command=prusa-slicer '
+        'com.prusa3d.PrusaSlicer --help") echo PrusaSlicer-2.9.2;; *) exit 1;; esac\n'
+    )
+    flatpak = _program(tmp_path / "bin" / "flatpak", script)
+    monkeypatch.delenv("PRUSA_SLICER", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LABKIT_TOOLS", str(tmp_path))
+    found = find_slicer()
+    assert (found.command[0], found.version) == (flatpak, "2.9.2")
+
+
+def test_it_is_looked_for_on_macos_and_windows_too() -> None:
+    places = [command[0] for command in program.candidates()]
+    assert any(place.endswith("MacOS/PrusaSlicer") for place in places)
+    # prusa-slicer.exe is a window program and prints nothing
+    assert any(place.endswith("prusa-slicer-console.exe") for place in places)
+    assert not any(place.endswith("prusa-slicer.exe") for place in places)
 
 
 # the place

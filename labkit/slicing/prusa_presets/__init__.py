@@ -1,0 +1,1 @@
+"""Profiles out of PrusaSlicer's own configurations and vendor bundles."""
