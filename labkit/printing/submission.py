@@ -10,7 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import filelock
+
 from labkit.errors import InputError, PrinterError
+from labkit.files import storage_errors
+from labkit.home import home_folder
 from labkit.printing.jobs import BEFORE_START, ENDED, Job, Register, State, planned_job
 from labkit.printing.messages import RunningJob
 from labkit.printing.octoprint import OctoPrint, was_answered
@@ -105,14 +109,26 @@ class _Submission:
                 self._store(gcode)
                 self._compare(version)
             with Events(self._printer) as events:
-                if self._job().state in BEFORE_START and not self._found_there():
-                    self._start()
+                with self._alone():
+                    if self._job().state in BEFORE_START and not self._found_there():
+                        self._start()
                 self._follow(events)
         except KeyboardInterrupt:
             told = "watching was interrupted; the job stays as it is, run again to follow it"
             self._register.note(self._id, told)
             self._say(told)
             raise
+
+    def _alone(self) -> filelock.BaseFileLock:
+        """A lock of the job on this machine; it ends with its process, however that ends.
+
+        A second process that selected the file while the first one's start is on its way
+        would take the print away from under it.
+        """
+        folder = home_folder() / "starting"
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / f"{self._id}.lock")
 
     def _job(self) -> Job:
         return self._register.read(self._id)
