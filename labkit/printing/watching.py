@@ -14,7 +14,7 @@ POLL_S = 1.0
 WRITE_S = 2.0
 """How often the position goes into the register."""
 
-SETTLE_S = 5.0
+SETTLE_S = 10.0
 """How long an idle server may take to show what became of a print."""
 
 
