@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,18 @@ import numpy.typing as npt
 MOST_OF_A_RULE = 10
 
 Severity = Literal["fail", "warn"]
+
+
+class Heights(Protocol):
+    """Layers, as far as a deviation needs them."""
+
+    @property
+    def z_mm(self) -> npt.NDArray[np.float64]:
+        """(n,) float64, the top of each layer."""
+
+    @property
+    def first_line(self) -> npt.NDArray[np.int64]:
+        """(n,) int64: the first line of each."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,24 @@ class Deviation:
             "limit": f"{self.limit:.4g} {self.unit}".strip(),
             "message": self.message,
         }
+
+
+def in_layers(
+    heights: Heights,
+    rule: str,
+    first: int,
+    count: int,
+    value: float,
+    limit: float,
+    unit: str,
+    message: str,
+    place_mm: tuple[float, float] | None = None,
+    line: int = 0,
+) -> Deviation:
+    """What fails in ``count`` layers from ``first``; in the first line of that, if no other."""
+    line = line or int(heights.first_line[first])
+    z_mm = float(heights.z_mm[first])
+    return Deviation("fail", rule, message, value, limit, unit, first, count, z_mm, line, place_mm)
 
 
 def runs(layers: npt.ArrayLike) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from labkit.slicing.comparison.commands import TALK, key_of, other_commands
 from labkit.slicing.comparison.side import CELL_MM, FILAMENT_MM2, Side, deposits, per_sample
-from labkit.slicing.deviation import Deviation, runs, worst
+from labkit.slicing.deviation import Deviation, in_layers, runs, worst
 from labkit.slicing.kernel import ARC
 from labkit.slicing.layering import layers_of
 from labkit.slicing.setpoints import bed_c, factor_percent, fan_percent, hotend_c
@@ -149,6 +149,11 @@ class _Pair:
         self.both = (self.a.length > 0) & (self.b.length > 0)
         self.path_mm = self.plastic = self.local = self.flow_mm = 0.0
 
+    @property
+    def first_line(self) -> Whole:
+        """(n,) int64: the first line of each layer, in the file in question."""
+        return self.b.first_line
+
     def differences(self) -> Iterator[Deviation]:
         if _arcs(self.a.path, self.b.path):
             words = "arcs (G2, G3): their course is not read, so that it cannot be compared"
@@ -166,7 +171,8 @@ class _Pair:
         for here, words in ((self.a, "missing"), (self.b, "more")):
             only = (here.length > 0) & ~self.both
             for first, count in runs(np.flatnonzero(only)):
-                yield self._in_layers(
+                yield in_layers(
+                self,
                     "layers", first, count, count, 0, "layers",
                     f"{count} layer{'s' if count > 1 else ''} {words}",
                 )  # fmt: skip
@@ -174,8 +180,8 @@ class _Pair:
             short = min(len(self.a.order), len(self.b.order))
             unlike = np.flatnonzero(self.a.order[:short] != self.b.order[:short])
             at = int(self.b.order[unlike[0]]) if len(unlike) else int(self.b.order[-1])
-            yield self._in_layers(
-                "order", at, 1, 1, 0, "", "the layers are printed in another order"
+            yield in_layers(
+                self, "order", at, 1, 1, 0, "", "the layers are printed in another order"
             )
 
     def _amounts(self) -> Iterator[Deviation]:
@@ -214,7 +220,8 @@ class _Pair:
         allowed = np.broadcast_to(allowed, off.shape)
         for first, count in runs(np.flatnonzero(self.both & (np.abs(off) > allowed))):
             at = first + int(np.abs(off[first : first + count]).argmax())
-            yield self._in_layers(
+            yield in_layers(
+                self,
                 rule, first, count, float(off[at]), float(allowed[at]), unit,
                 f"{rule}: {values[1][at]:.5g} {unit} instead of {values[0][at]:.5g}",
             )  # fmt: skip
@@ -225,7 +232,8 @@ class _Pair:
         limit = self.tolerance.bounds_mm
         for first, count in runs(np.flatnonzero(off > limit)):
             value = float(off[first : first + count].max())
-            yield self._in_layers(
+            yield in_layers(
+                self,
                 "bounds", first, count, value, limit, "mm",
                 f"the lines of the layer end {value:.2f} mm elsewhere",
             )  # fmt: skip
@@ -297,19 +305,18 @@ class _Pair:
             mine = np.flatnonzero(bad & (layer >= first) & (layer < first + count))
             ratio = float(amount[1][rows[mine]].mean() / amount[0][other[mine]].mean())
             x, y = self.b.sampled[0][mine[0]]
-            yield Deviation(
-                "fail",
+            yield in_layers(
+                self,
                 "flow",
-                f"{total[first : first + count].max():.1f} mm of lines in a layer get "
-                f"{100 * ratio:.0f} % of the plastic",
+                first,
+                count,
                 float(total[first : first + count].max()),
                 allowed,
                 "mm",
-                first,
-                count,
-                float(self.z_mm[first]),
-                int(self.b.path.line[rows[mine[0]]]),
+                f"{total[first : first + count].max():.1f} mm of lines in a layer get "
+                f"{100 * ratio:.0f} % of the plastic",
                 (float(x), float(y)),
+                line=int(self.b.path.line[rows[mine[0]]]),
             )
 
     def _cells(self) -> Iterator[Deviation]:
@@ -342,37 +349,13 @@ class _Pair:
         for first, count in runs(np.flatnonzero(np.abs(worst_of) > limit)):
             at = first + int(np.abs(worst_of[first : first + count]).argmax())
             word = "more" if worst_of[at] > 0 else "less"
-            yield self._in_layers(
+            yield in_layers(
+                self,
                 "local", first, count, 100 * float(worst_of[at]), 100 * limit, "% of a cell",
                 f"{word} plastic on one place, by {100 * abs(worst_of[at]):.0f} % of a full "
                 "cell of 1 mm",
                 places[at],
             )  # fmt: skip
-
-    def _in_layers(
-        self,
-        rule: str,
-        first: int,
-        count: int,
-        value: float,
-        limit: float,
-        unit: str,
-        message: str,
-        place: tuple[float, float] | None = None,
-    ) -> Deviation:
-        return Deviation(
-            "fail",
-            rule,
-            message,
-            value,
-            limit,
-            unit,
-            first,
-            count,
-            float(self.z_mm[first]),
-            int(self.b.first_line[first]),
-            place,
-        )
 
 
 def _per_mm(side: Side) -> tuple[Array, Array]:

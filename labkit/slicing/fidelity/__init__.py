@@ -17,7 +17,7 @@ import numpy.typing as npt
 import trimesh
 
 from labkit.equipment import MaterialProfile
-from labkit.slicing.deviation import Deviation, runs, worst
+from labkit.slicing.deviation import Deviation, in_layers, runs, worst
 from labkit.slicing.features import role_of
 from labkit.slicing.fidelity import consistency, coverage, settled
 from labkit.slicing.fidelity.outline_check import Limits, OutlineCheck
@@ -236,15 +236,13 @@ def _whole(rebuilt: Rebuilt, shares: list[float], limits: Limits) -> Iterator[De
     full = (fill > limits.overfill) & (rebuilt.area_part > FULL_MM2) & ~thick
     for first, count in runs(np.flatnonzero(full)):
         most = float(fill[first : first + count].max())
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "overfill",
-            f"{100 * most:.0f} % of the plastic that the layer has room for",
+            first,
+            count,
             100 * most,
             100 * limits.overfill,
             "%",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(layers.first_line[first]),
+            f"{100 * most:.0f} % of the plastic that the layer has room for",
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from labkit.slicing.deviation import Deviation, runs
+from labkit.slicing.deviation import Deviation, in_layers, runs
 from labkit.slicing.features import role_of
 from labkit.slicing.layering import Layers
 from labkit.slicing.setpoints import stated_number
@@ -86,19 +86,18 @@ def flow(
         at = np.flatnonzero(inside)[0]
         ratio = float(pushed[inside].sum() / asked[inside].sum())
         longest = float(off_mm[first : first + count].max())
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "flow",
-            f"{longest:.1f} mm of lines in a layer get {100 * ratio:.0f} % of the plastic that "
-            "their width and height ask for",
+            first,
+            count,
             100 * (ratio - 1),
             100 * FLOW_LINE,
             "%",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(toolpath.line[rows[at]]),
+            f"{longest:.1f} mm of lines in a layer get {100 * ratio:.0f} % of the plastic that "
+            "their width and height ask for",
             _middle(toolpath, int(rows[at])),
+            line=int(toolpath.line[rows[at]]),
         )
     yield from _flow_of_layers(toolpath, layers, rows[~airy], pushed[~airy], asked[~airy])
 
@@ -119,17 +118,15 @@ def _flow_of_layers(
             part = slice(at.start + first, at.start + first + count)
             ratio = float(given[part].sum() / wanted[part].sum())
             name = toolpath.features[feature]
-            yield Deviation(
-                "fail",
+            yield in_layers(
+                layers,
                 "flow",
-                f"{name}: {100 * ratio:.1f} % of the plastic that its lines ask for",
+                first,
+                count,
                 100 * (ratio - 1),
                 100 * FLOW_LAYER,
                 "%",
-                first,
-                count,
-                float(layers.z_mm[first]),
-                int(layers.first_line[first]),
+                f"{name}: {100 * ratio:.1f} % of the plastic that its lines ask for",
             )
 
 
@@ -178,18 +175,16 @@ def order(
             below[first], layers.z_mm[first] - stated[first]
         ):
             continue
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "layer",
-            f"a step of {step:.3f} mm to the next layer, which is stated to be "
-            f"{stated[first]:.3f} mm high: a layer missing, moved or stretched",
+            first,
+            count,
             step - float(stated[first]),
             LAYER_STEP_MM,
             "mm",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(layers.first_line[first]),
+            f"a step of {step:.3f} mm to the next layer, which is stated to be "
+            f"{stated[first]:.3f} mm high: a layer missing, moved or stretched",
         )
 
 

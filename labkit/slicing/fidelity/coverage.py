@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labkit.slicing.deviation import Deviation, runs
+from labkit.slicing.deviation import Deviation, in_layers, runs
 from labkit.slicing.features import role_of
 from labkit.slicing.fidelity.outlines import Area, edges
 from labkit.slicing.layering import SAME_HEIGHT_MM, Layers, motion_rank
@@ -243,19 +243,18 @@ def cut_lines(toolpath: Toolpath, layers: Layers, rows: Whole) -> Iterator[Devia
     for begin, count in runs(layers.of_move[moves[bad]]):
         here = bad & (layers.of_move[moves] >= begin) & (layers.of_move[moves] < begin + count)
         at = int(np.flatnonzero(here)[distance[here].argmax()])
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "cut",
-            f"{here.sum()} ends of infill lines in the air, up to {distance[at]:.1f} mm from the "
-            "next line",
+            begin,
+            count,
             float(distance[at]),
             CUT_MM,
             "mm",
-            begin,
-            count,
-            float(layers.z_mm[begin]),
-            int(toolpath.line[moves[at]]),
+            f"{here.sum()} ends of infill lines in the air, up to {distance[at]:.1f} mm from the "
+            "next line",
             (float(points[at, 0]), float(points[at, 1])),
+            line=int(toolpath.line[moves[at]]),
         )
 
 
@@ -287,17 +286,15 @@ def density(
     least = np.where(wide, 1 - DENSITY, NEARLY_NONE) * wanted
     for first, count in runs(np.flatnonzero((wide | some) & (share < least))):
         value = float(share[first : first + count].mean())
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "infill",
-            f"infill of {value:.1f} % instead of {wanted:.0f} %",
+            first,
+            count,
             value,
             float(least[first]),
             "%",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(layers.first_line[first]),
+            f"infill of {value:.1f} % instead of {wanted:.0f} %",
         )
 
 
@@ -328,18 +325,17 @@ def outside(
         for first, count in runs(np.flatnonzero(length > OUTSIDE_LENGTH_MM)):
             place = int(np.flatnonzero(wrong & (layer >= first) & (layer < first + count))[0])
             longest = float(length[first : first + count].max())
-            yield Deviation(
-                "fail",
+            yield in_layers(
+                layers,
                 "hidden",
-                f"{longest:.1f} mm of lines in a layer {words}",
+                first,
+                count,
                 longest,
                 OUTSIDE_LENGTH_MM,
                 "mm",
-                first,
-                count,
-                float(layers.z_mm[first]),
-                int(toolpath.line[rows[line[place]]]),
+                f"{longest:.1f} mm of lines in a layer {words}",
                 (float(points[place, 0]), float(points[place, 1])),
+                line=int(toolpath.line[rows[line[place]]]),
             )
 
 
@@ -369,17 +365,15 @@ def walls(
         here = np.flatnonzero(bare & (layer >= first) & (layer < first + count))
         at = int(here[empty[here].argmax()])
         longest = float(open_mm[first : first + count].max())
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "wall",
-            f"{longest:.1f} mm of the wall's second line are missing in a layer",
+            first,
+            count,
             longest,
             BARE_MM,
             "mm",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(layers.first_line[first]),
+            f"{longest:.1f} mm of the wall's second line are missing in a layer",
             (float(points[at, 0]), float(points[at, 1])),
         )
 
@@ -402,16 +396,14 @@ def _places(
         here = np.flatnonzero(bad & (inside.layer >= first) & (inside.layer < first + count))
         at = int(here[inside.empty[here].argmax()])
         value = float(inside.empty[at])
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             rule,
-            words(value),
+            first,
+            count,
             value,
             limit,
             "mm",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(layers.first_line[first]),
+            words(value),
             (float(inside.points[at, 0]), float(inside.points[at, 1])),
         )

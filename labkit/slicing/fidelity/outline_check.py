@@ -7,7 +7,7 @@ import manifold3d
 import numpy as np
 import numpy.typing as npt
 
-from labkit.slicing.deviation import Deviation, Severity, runs
+from labkit.slicing.deviation import Deviation, Severity, in_layers, runs
 from labkit.slicing.fidelity.outlines import Area, Edges, Wall, apart, edges_of, opened
 from labkit.slicing.fidelity.rebuilt import Rebuilt
 from labkit.slicing.nearness import Lines, samples
@@ -171,7 +171,8 @@ class OutlineCheck:
         allowed = self.limits.outline_lines * self.line_mm
         for first, length in runs(np.flatnonzero(self.p95 > allowed)):
             at = first + int(np.nanargmax(self.p95[first : first + length]))
-            yield self._in_layers(
+            yield in_layers(
+                self.layers,
                 "outline", first, length, float(self.p95[at]), allowed, "mm",
                 f"the outline is {self.p95[at]:.2f} mm off (95 % within)",
             )  # fmt: skip
@@ -199,7 +200,8 @@ class OutlineCheck:
         for first, length in runs(np.flatnonzero(far > self.limits.shift_mm)):
             worst_at = first + int(far[first : first + length].argmax())
             x, y = shift[worst_at]
-            yield self._in_layers(
+            yield in_layers(
+                self.layers,
                 "shift", first, length, float(far[worst_at]), self.limits.shift_mm, "mm",
                 f"the layer lies x {x:+.2f}, y {y:+.2f} mm beside its place",
             )  # fmt: skip
@@ -223,7 +225,8 @@ class OutlineCheck:
             at = mine[np.abs(middle[mine]).argmax()]
             here = contour == at
             x, y = points[here].mean(axis=0)
-            yield self._in_layers(
+            yield in_layers(
+                self.layers,
                 "contour", first, length, float(middle[at]), self.limits.contour_mm, "mm",
                 f"an outline lies {abs(middle[at]):.2f} mm too far "
                 + ("outside the part" if middle[at] > 0 else "inside the part"),
@@ -243,34 +246,9 @@ class OutlineCheck:
                 (wide[number] for number in range(first, first + count)), key=lambda one: one[0]
             )
             x, y = (wall.points[0] + wall.points[-1]) / 2
-            yield self._in_layers(
+            yield in_layers(
+                self.layers,
                 "seam", first, count, gap, self.limits.seam_mm, "mm",
                 f"the outer wall stays open by {gap:.2f} mm at its seam",
                 (float(x), float(y)), wall.line,
             )  # fmt: skip
-
-    def _in_layers(
-        self,
-        rule: str,
-        first: int,
-        count: int,
-        value: float,
-        limit: float,
-        unit: str,
-        message: str,
-        place: tuple[float, float] | None = None,
-        line: int = 0,
-    ) -> Deviation:
-        return Deviation(
-            "fail",
-            rule,
-            message,
-            value,
-            limit,
-            unit,
-            first,
-            count,
-            float(self.layers.z_mm[first]),
-            line or int(self.layers.first_line[first]),
-            place,
-        )

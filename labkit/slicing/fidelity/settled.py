@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labkit.equipment import MaterialProfile
-from labkit.slicing.deviation import Deviation, runs
+from labkit.slicing.deviation import Deviation, in_layers, runs
 from labkit.slicing.layering import Layers
 from labkit.slicing.setpoints import (
     bed_c,
@@ -101,17 +101,15 @@ def _fan(toolpath: Toolpath, layers: Layers, settings: dict[str, str]) -> Iterat
         wants = started & np.roll(started, 1)
         wants[:1] = False
     for first, count in runs(np.flatnonzero(wants & (share < 0.5))):
-        yield Deviation(
-            "fail",
+        yield in_layers(
+            layers,
             "fan",
-            f"the fan stands still in layers that should be cooled: {count}",
+            first,
+            count,
             100 * float(share[first]),
             50,
             "% of the way",
-            first,
-            count,
-            float(layers.z_mm[first]),
-            int(layers.first_line[first]),
+            f"the fan stands still in layers that should be cooled: {count}",
         )
     if least is not None and cools:
         slow = np.flatnonzero((speed[rows] > 0) & (speed[rows] < least - 2) & wants[layer])
@@ -153,15 +151,14 @@ def _not_as(
     bad = rows[off]
     at = int(bad[np.abs(values[bad] - wanted).argmax()])
     numbers = runs(layers.of_move[bad])
-    yield Deviation(
-        "fail",
+    yield in_layers(
+        layers,
         rule,
-        f"{name} at {values[at]:.4g} {unit} instead of {wanted:.4g} {unit}",
+        numbers[0][0],
+        numbers[0][1],
         float(values[at] - wanted),
         limit,
         unit,
-        numbers[0][0],
-        numbers[0][1],
-        float(layers.z_mm[numbers[0][0]]),
-        int(toolpath.line[bad[0]]),
+        f"{name} at {values[at]:.4g} {unit} instead of {wanted:.4g} {unit}",
+        line=int(toolpath.line[bad[0]]),
     )
