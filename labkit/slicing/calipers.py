@@ -8,7 +8,6 @@ import numpy as np
 
 from labkit.errors import SlicingError
 from labkit.slicing.printed import Array, Printed, read_printed
-from labkit.slicing.toolpath import Toolpath
 
 _STEP_MM = 0.1
 """How finely lines are followed for what does not lie along the plate's axes."""
@@ -18,7 +17,7 @@ def measure(
     gcode: Path,
     features: Sequence[Mapping[str, Any]],
     shift_mm: Sequence[float],
-    toolpath: Toolpath | None = None,
+    printed: Printed | None = None,
 ) -> dict[str, float]:
     """``{feature: mm}``: each planned feature along its axis.
 
@@ -27,14 +26,14 @@ def measure(
     features : as the design recorded them, their regions in the plate frame or in the
         frame that ``to_plate`` names, mm.
     shift_mm : (3,) what the slicer added to bring the part into the printer's frame.
-    toolpath : the file's, where it was read already.
+    printed : the lines of the file, where they were read already.
 
     Raises
     ------
     SlicingError
         Nothing is printed where a feature should be.
     """
-    printed = read_printed(gcode, toolpath)
+    printed = printed or read_printed(gcode)
     shift = np.asarray(shift_mm, float)
     return {
         str(feature["name"]): round(_measured_mm(printed, feature, shift), 4)

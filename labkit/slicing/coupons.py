@@ -12,10 +12,9 @@ from typing import Any
 
 import manifold3d
 import numpy as np
-import trimesh
 
-from labkit.files import written_whole
 from labkit.slicing.plate import PlateObject
+from labkit.surface import mesh_of, write_stl
 
 BLOCK_MM = 10.0
 """Edge of the landing block, as wide as those on the base of a model."""
@@ -43,12 +42,8 @@ class Coupon:
 
     def write(self, folder: Path) -> PlateObject:
         """The coupon as an object of a plate: its STL in ``folder``."""
-        mesh = self.body.to_mesh()
         path = folder / f"{self.name}.stl"
-        with written_whole(path) as temporary:
-            trimesh.Trimesh(mesh.vert_properties[:, :3], mesh.tri_verts).export(
-                temporary, file_type="stl"
-            )
+        write_stl(mesh_of(self.body), path)
         return PlateObject(self.name, path)
 
 

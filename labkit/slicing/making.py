@@ -18,6 +18,7 @@ from labkit.slicing.calipers import measure
 from labkit.slicing.fidelity import placed_under
 from labkit.slicing.part import read_bounds_mm
 from labkit.slicing.plate import Placed, PlateObject
+from labkit.slicing.printed import read_printed
 from labkit.slicing.slicer import slice_plate
 from labkit.slicing.toolpath import Toolpath, read_toolpath
 from labkit.surface import read_stl
@@ -74,10 +75,11 @@ class Made:
 
     def dimensions_mm(self, features: list[dict[str, Any]], toolpath: Toolpath) -> dict[str, float]:
         """Each planned dimension of the part and of the coupons, as the tool path lays it down."""
-        found = measure(self.gcode, features, self.placed[0].shift_mm, toolpath)
+        printed = read_printed(self.gcode, toolpath)
+        found = measure(self.gcode, features, self.placed[0].shift_mm, printed)
         for each in self.placed:
             more = self.coupon_features.get(each.name, [])
-            found |= measure(self.gcode, more, each.shift_mm, toolpath)
+            found |= measure(self.gcode, more, each.shift_mm, printed)
         return found
 
 

@@ -13,6 +13,7 @@ from labkit.equipment import PrinterProfile
 from labkit.errors import SlicingError
 from labkit.files import sha256_of
 from labkit.slicing.part import check_fits, read_bounds_mm
+from labkit.surface import write_stl
 
 Array = npt.NDArray[np.float64]
 Shift = tuple[float, float, float]
@@ -120,7 +121,7 @@ def write_moved(placed: Placed, path: Path) -> None:
     """The object's STL in the printer's frame."""
     mesh = trimesh.load_mesh(placed.stl, file_type="stl", process=False)
     mesh.apply_translation(placed.shift_mm)
-    mesh.export(path, file_type="stl")
+    write_stl(mesh, path)
 
 
 def _rows(sizes: Array, room_mm: Shift, spacing_mm: float) -> Array:
