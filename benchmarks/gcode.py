@@ -19,19 +19,16 @@ The limits are what the project was set; whether each is met is printed.
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import filelock
 import manifold3d
-from peers import Row, write_table
+from peers import Row, environment, write_table
 from sliced import big_files, slice_to
 
 from labkit.errors import ToolMissingError
-from labkit.processes import run, tools_folder
 from labkit.surface import mesh_of
 
 Told = dict[str, float]
@@ -165,40 +162,6 @@ QUICK = ("labkit", "labkit, first in a process", "plain loop", "polars")
 ROUNDS = 4
 
 
-def peers_environment() -> Path:
-    """The Python of an environment that holds the other readers, made where there is none.
-
-    Raises
-    ------
-    ToolMissingError
-        They could not be fetched.
-    """
-    label = "-".join(["gcode-readers", *PEERS.values()])
-    folder, python = tools_folder() / label, Path("bin") / "python"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder.with_name(f".{label}.lock")):
-        if folder.is_dir():
-            return folder / python
-        wanted = [f"{name}=={version}" for name, version in PEERS.items()]
-        try:
-            for words in (
-                [sys.executable, "-m", "venv", folder],
-                [folder / python, "-m", "pip", "install", "--quiet", *wanted],
-            ):
-                done = run(words, timeout_s=900)
-                if done.exit_code:
-                    raise ToolMissingError(
-                        f"the readers could not be installed: {done.errors.strip()[-400:]}",
-                        expected="PyPI, or a mirror that pip knows, within reach",
-                        where=str(folder.parent),
-                        fix="try again with the internet, or leave the peers out: --alone",
-                    )
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-    return folder / python
-
-
 def _measured(program: str, path: Path, small: Path, python: Path | None) -> Told:
     whose, _, code = PROGRAMS[program]
     words = [str(path), str(small), "2" if program in QUICK else "1"]
@@ -294,7 +257,7 @@ def main() -> None:
     python = None
     if not asked.alone:
         try:
-            python = peers_environment()
+            python = environment("gcode-readers", PEERS)
         except ToolMissingError as error:
             parser.exit(error.exit_code, f"{error}\n")
     with tempfile.TemporaryDirectory() as temporary:

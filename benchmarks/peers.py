@@ -65,7 +65,18 @@ def dicom2stl_environment() -> Path:
         It could not be fetched.
     """
     libraries = {name: version(name) for name in ("vtk", "simpleitk")}
-    label = "-".join(["dicom2stl", DICOM2STL, *libraries.values()])
+    return environment("dicom2stl", {"dicom2stl": DICOM2STL, **libraries})
+
+
+def environment(name: str, pins: dict[str, str]) -> Path:
+    """The Python of an environment that holds these packages, made where there is none.
+
+    Raises
+    ------
+    ToolMissingError
+        They could not be fetched.
+    """
+    label = "-".join([name, *pins.values()])
     folder = tools_folder() / label
     python = Path("bin") / "python"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +84,7 @@ def dicom2stl_environment() -> Path:
         if folder.is_dir():
             return folder / python
         made = Path(tempfile.mkdtemp(prefix=f".{label}-", dir=folder.parent))
-        wanted = [f"dicom2stl=={DICOM2STL}", *(f"{n}=={v}" for n, v in libraries.items())]
+        wanted = [f"{package}=={pin}" for package, pin in pins.items()]
         try:
             for words in (
                 [sys.executable, "-m", "venv", made],
@@ -82,10 +93,10 @@ def dicom2stl_environment() -> Path:
                 done = run(words, timeout_s=1800)
                 if done.exit_code:
                     raise ToolMissingError(
-                        f"dicom2stl could not be installed: {done.errors.strip()[-400:]}",
+                        f"{name} could not be installed: {done.errors.strip()[-400:]}",
                         expected="PyPI, or a mirror that pip knows, within reach",
                         where=str(folder.parent),
-                        fix="try again with the internet, or leave the peer out: --alone",
+                        fix="try again with the internet, or leave the peers out: --alone",
                     )
             made.rename(folder)
         finally:
