@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar, cast
 
+import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 P = ParamSpec("P")
@@ -23,6 +25,23 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # numba finds no folder for its cache
         made = njit(nogil=True, error_model="numpy")(function)
     return cast("Callable[P, R]", made)
+
+
+@compiled
+def grouped(
+    members: npt.NDArray[np.int32], group: npt.NDArray[np.int32], count: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The members by their group, in their order, and where each of ``count`` groups begins."""
+    start = np.zeros(count + 2, np.int32)
+    for n in range(len(members)):
+        start[group[n] + 2] += 1
+    for key in range(2, len(start)):
+        start[key] += start[key - 1]
+    order = np.empty(len(members), np.int32)
+    for n in range(len(members)):
+        order[start[group[n] + 1]] = members[n]
+        start[group[n] + 1] += 1
+    return order, start[:-1]
 
 
 def in_threads(work: Callable[[T], R], parts: Iterable[T]) -> list[R]:

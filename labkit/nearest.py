@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from labkit.compiled import compiled, in_threads
+from labkit.compiled import compiled, grouped, in_threads
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.integer]
@@ -77,21 +77,13 @@ def _by_cell(
     shape: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """The points of a part by their cell, and where each cell begins."""
-    start = np.zeros(shape[0] * shape[1] * shape[2] + 2, np.int32)
     cell = np.empty(len(part), np.int32)
     for n in range(len(part)):
         key = 0
         for axis in range(3):
             key = key * shape[axis] + int((points[part[n], axis] - low[axis]) / cell_mm)
         cell[n] = key
-        start[key + 2] += 1
-    for key in range(2, len(start)):
-        start[key] += start[key - 1]
-    order = np.empty(len(part), np.int32)
-    for n in range(len(part)):
-        order[start[cell[n] + 1]] = part[n]
-        start[cell[n] + 1] += 1
-    return order, start[:-1]
+    return grouped(part, cell, shape[0] * shape[1] * shape[2])
 
 
 @compiled

@@ -7,7 +7,7 @@ fill or leave out what lies between.
 import numpy as np
 import numpy.typing as npt
 
-from labkit.compiled import compiled, in_threads
+from labkit.compiled import compiled, grouped, in_threads
 from labkit.volume import Array
 
 Indices = npt.NDArray[np.int64]
@@ -152,7 +152,6 @@ def _by_cell(boxes: _Boxes, held: _Short, cell_mm: float) -> tuple[_Short, _Shor
     count = 1
     while count < len(held):
         count *= 2
-    start = np.zeros(count + 2, np.int32)
     bucket = np.empty(len(held), np.int32)
     for n in range(len(held)):
         box = boxes[held[n]]
@@ -160,14 +159,7 @@ def _by_cell(boxes: _Boxes, held: _Short, cell_mm: float) -> tuple[_Short, _Shor
         y = int(np.floor((box[1] + box[4]) / 2 / cell_mm))
         z = int(np.floor((box[2] + box[5]) / 2 / cell_mm))
         bucket[n] = _bucket(x, y, z, count)
-        start[bucket[n] + 2] += 1
-    for b in range(2, count + 2):
-        start[b] += start[b - 1]
-    order = np.empty(len(held), np.int32)
-    for n in range(len(held)):
-        order[start[bucket[n] + 1]] = held[n]
-        start[bucket[n] + 1] += 1
-    return order, start[:-1]
+    return grouped(held, bucket, count)
 
 
 @compiled
