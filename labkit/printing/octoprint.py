@@ -1,20 +1,23 @@
-"""One OctoPrint server over HTTP and its push channel.
+"""One OctoPrint server over HTTP.
 
 A thin client of our own: the ones on PyPI lack uploads with progress, time-outs
 or a push channel that works with a key.  Sources: https://docs.octoprint.org/en/master/api/
-and the behaviour of OctoPrint 1.11.8, which the tests run against.
+and the behaviour of OctoPrint 1.11.8 and 2.0.0rc7, which the tests run against.
 """
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
+import time
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import requests
+from labkit.errors import PrinterError
+from labkit.printing.kind import Ability, Channel
+from labkit.printing.messages import Heater, Multipart, Progress, RunningJob, Server, StoredFile
+from labkit.printing.push import OctoPrintChannel, running_job, told_settings
+from labkit.printing.web import UPLOAD_LIMIT_S, WebPrinter, check_name, still
 
-from labkit.errors import InputError, PrinterError
-from labkit.printing.messages import Multipart, RunningJob, Server, StoredFile
+FIRMWARE_LIMIT_S = 5.0
+"""How long the firmware may take to list its settings."""
 
 OLDEST_SAFE = (1, 11, 8)
 """Older servers let anyone who may upload read the server's files (GHSA-j4h9-pm27-4rfw)."""
@@ -24,66 +27,39 @@ NEEDED_RIGHTS = frozenset(
 )
 """What a key must be allowed to do; more is not needed."""
 
-ANSWER_LIMIT_S = (5.0, 10.0)
-"""For the connection, and for each wait for an answer."""
 
-UPLOAD_LIMIT_S = (5.0, 120.0)
-
-
-def was_answered(error: PrinterError) -> bool:
-    """Whether the server itself said no; False when nothing is known of what it did."""
-    return not isinstance(error.__cause__, requests.RequestException)
-
-
-class OctoPrint:
-    """A server that answers at ``url`` to ``key``.
-
-    Every request has a time-out, follows no redirect (it would carry the key
-    elsewhere) and ignores proxies and passwords of the environment.
+class OctoPrint(WebPrinter):
+    """A server that answers at ``url`` to ``key``: see `WebPrinter`.
 
     Parameters
     ----------
-    url : address, with the prefix if there is one: ``https://host/octoprint``.
     key : application or user key; never an administrator's.
-    ca_file : certificate that vouches for an ``https`` server of the lab's own.
-
-    Raises
-    ------
-    InputError
-        The address or the key cannot be one.
+    old_server_accepted : who accepts a server older than 1.11.8, and why; empty: nobody.
+    snapshot_url : where the camera's stills are, as seen from here; empty: as the server says.
     """
 
-    def __init__(self, url: str, key: str, *, ca_file: Path | None = None) -> None:
-        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
-            raise InputError(
-                f"the address {url!r}",
-                expected="http://host:port or https://host, without a user name",
-                where="the printer's url",
-                fix="correct the address of the printer",
-            )
-        if not re.fullmatch(r"[!-~]+", key):
-            raise InputError(
-                "an empty key, or one with spaces or other signs",
-                expected="the application key that OctoPrint shows under Application Keys",
-                where=url,
-                fix="put the key, alone, into the key file",
-            )
-        if ca_file is not None and not ca_file.is_file():
-            raise InputError(
-                f"no certificate file {ca_file.name}",
-                expected="the certificate that vouches for the server",
-                where=str(ca_file.parent),
-                fix="put the file there, or correct ca_file",
-            )
-        self.url = url.rstrip("/")
-        self.ca_file = ca_file
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["X-Api-Key"] = key
-        if ca_file is not None:
-            self._session.verify = str(ca_file)
+    product: ClassVar[str] = "OctoPrint"
+    key_is: ClassVar[str] = "the application key that OctoPrint shows under Application Keys"
+    abilities: ClassVar[frozenset[Ability]] = frozenset(
+        {
+            *("tells a hash", "tells the position", "tells the temperatures", "pushes"),
+            *("keeps a history", "shows a picture", "tells firmware settings"),
+        }
+    )
 
-    def who(self, *, allow_old: bool = False, allow_admin: bool = False) -> Server:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        ca_file: Path | None = None,
+        old_server_accepted: str = "",
+        snapshot_url: str = "",
+    ) -> None:
+        super().__init__(url, key, ca_file=ca_file)
+        self._old_accepted, self._snapshot_url = old_server_accepted, snapshot_url
+
+    def who(self, *, allow_admin: bool = False) -> Server:
         """The server's version and what the key may do.
 
         Raises
@@ -91,7 +67,7 @@ class OctoPrint:
         PrinterError
             No server there, something else than OctoPrint, a wrong key, a key of
             an administrator, a key with too few rights, or a server older than
-            1.11.8.
+            1.11.8 that nobody accepted.
         """
         user = self._json("GET", "/api/currentuser")
         if user.get("name") is None:
@@ -123,19 +99,19 @@ class OctoPrint:
         version = str(self._json("GET", "/api/version").get("server", ""))
         numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
         if numbers is None:
-            raise self._not_octoprint()
-        if tuple(int(number) for number in numbers.groups()) < OLDEST_SAFE and not allow_old:
+            raise self._another_product()
+        too_old = tuple(int(number) for number in numbers.groups()) < OLDEST_SAFE
+        if too_old and not self._old_accepted:
             raise PrinterError(
                 f"OctoPrint {version}",
                 expected="1.11.8 or later: older ones let an upload read files of the server",
                 where=self.url,
-                fix="update the server",
+                fix="update the server, or let somebody answer for it in writing: "
+                "old_server_accepted in printers.yaml",
             )
         return Server(version, str(user["name"]), rights)
 
-    def upload(
-        self, path: Path, name: str, progress: Callable[[int, int], None] | None = None
-    ) -> bool:
+    def upload(self, path: Path, name: str, progress: Progress | None = None) -> bool:
         """Store a file on the server as ``name``; False if one of that name is there already.
 
         Nothing is ever overwritten.  ``progress`` is told the bytes sent and the
@@ -147,14 +123,13 @@ class OctoPrint:
             The server refused, or the connection broke: then nothing was stored
             and the upload can be repeated.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_-]+\.gcode", name):
-            raise ValueError(f"a name that OctoPrint would change: {name!r}")
-        body = Multipart(path, name, progress)
+        check_name(name)
+        body = Multipart(path, name, {"noOverwrite": "true"}, progress)
         answer = self._answer(
             "POST",
             "/api/files/local",
             data=body,
-            headers={"Content-Type": f"multipart/form-data; boundary={body.boundary}"},
+            headers={"Content-Type": body.content_type},
             timeout=UPLOAD_LIMIT_S,
             also=409,
         )
@@ -208,19 +183,18 @@ class OctoPrint:
     def job(self) -> RunningJob:
         """What the server does now."""
         known = self._json("GET", "/api/job")
-        return RunningJob.read(known, known.get("state", ""))
+        return running_job(known, known.get("state", ""))
 
-    def heating(self) -> tuple[int, ...]:
-        """Temperatures of the heaters that are still more than 2 °C off their target, °C."""
+    def heaters(self) -> tuple[Heater, ...]:
+        """Temperatures; empty while the printer is not connected."""
         answer = self._answer("GET", "/api/printer", params={"exclude": "sd"}, also=409)
         if answer.status_code == 409:
             return ()
-        heaters = self._decoded(answer).get("temperature", {}).values()
-        pairs = ((heater.get("actual"), heater.get("target")) for heater in heaters)
+        told = self._decoded(answer).get("temperature", {}).items()
         return tuple(
-            round(actual)
-            for actual, target in pairs
-            if actual is not None and target and abs(actual - target) > 2
+            Heater(str(name), float(heater["actual"]), float(heater.get("target") or 0.0))
+            for name, heater in told
+            if heater.get("actual") is not None
         )
 
     def pause(self) -> None:
@@ -249,85 +223,37 @@ class OctoPrint:
         user = self._json("POST", "/api/login", json={"passive": True})
         return f"{user.get('name')}:{user.get('session')}"
 
-    def _post(self, path: str, **content: object) -> None:
-        self._answer("POST", path, json=content)
+    def channel(self) -> Channel:
+        """What the server pushes, to be entered."""
+        return OctoPrintChannel(self.url, self.session, self.ca_file)
 
-    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        return self._decoded(self._answer(method, path, **options))
+    def picture(self) -> bytes | None:
+        """A still of the camera; None without one, or where the key may not see the settings.
 
-    def _decoded(self, answer: requests.Response) -> dict[str, Any]:
-        with suppress(requests.JSONDecodeError):
-            content = answer.json()
-            if isinstance(content, dict):
-                return content
-        raise self._not_octoprint()
+        OctoPrint does not hand stills through: it says where they are, which may be an
+        address that only the server itself can reach.
+        """
+        address = self._snapshot_url
+        if not address:
+            answer = self._answer("GET", "/api/settings", also=403)
+            if answer.status_code == 403:
+                return None
+            address = str((self._decoded(answer).get("webcam") or {}).get("snapshotUrl") or "")
+        return still(address) if address else None
 
-    def _not_octoprint(self) -> PrinterError:
-        return PrinterError(
-            "an answer that is not OctoPrint's",
-            expected="an OctoPrint server",
-            where=self.url,
-            fix="check the address and the prefix",
-        )
+    def firmware_settings(self) -> str | None:
+        """What the firmware answers to M503; None where the key may not ask (CONTROL).
 
-    def _answer(
-        self, method: str, path: str, *, also: int | None = None, **options: Any
-    ) -> requests.Response:
-        """The answer if it is a yes or has the status ``also``."""
-        options.setdefault("timeout", ANSWER_LIMIT_S)
-        try:
-            answer = self._session.request(
-                method, self.url + path, allow_redirects=False, **options
+        The answer is read from the terminal, so MONITOR_TERMINAL is needed too.
+        """
+        heard: list[str] = []
+        with OctoPrintChannel(self.url, self.session, self.ca_file, terminal=heard) as channel:
+            answer = self._answer(
+                "POST", "/api/printer/command", json={"command": "M503"}, also=403
             )
-            if answer.status_code >= 500:
-                answer.raise_for_status()
-        except requests.exceptions.SSLError as error:
-            raise PrinterError(
-                "the server's certificate is not trusted",
-                expected="one that the printer's ca_file vouches for",
-                where=self.url,
-                fix="give the right ca_file; checking is never switched off",
-            ) from error
-        except requests.HTTPError as error:
-            raise PrinterError(
-                f"the server failed ({error.response.status_code})",
-                expected="an answer",
-                where=self.url,
-                fix="look at octoprint.log on the server, then run again",
-            ) from error
-        except requests.RequestException as error:
-            raise PrinterError(
-                f"no answer from the printer's server ({type(error).__name__})",
-                expected="OctoPrint to answer",
-                where=self.url,
-                fix="check that the server is on, the network, and the address; then run again",
-            ) from error
-        if answer.ok and not answer.is_redirect:
-            return answer
-        if answer.status_code == also:
-            return answer
-        raise self._refusal(answer)
-
-    def _refusal(self, answer: requests.Response) -> PrinterError:
-        said = ""
-        with suppress(requests.JSONDecodeError, AttributeError):
-            said = str(answer.json().get("error") or "")
-        known = {
-            403: ("the key is wrong or lacks a right", "put a valid key into the key file"),
-            404: ("the server has no such file or function", "check the address and the prefix"),
-            409: ("the printer is offline or busy", "look at the printer, then run again"),
-            413: ("the file is too large for the server", "raise the server's upload limit"),
-            415: ("the server does not take this kind of file", "give it a .gcode file"),
-        }
-        found, fix = known.get(
-            answer.status_code,
-            (f"the server refused ({answer.status_code})", "look at octoprint.log on the server"),
-        )
-        if answer.is_redirect:
-            found, fix = "the server sends us elsewhere", "give the address it really has"
-        return PrinterError(
-            f"{found}{': ' if said else ''}{said[:200]}",
-            expected="the request to be accepted",
-            where=self.url,
-            fix=fix,
-        )
+            if answer.status_code == 403:
+                return None
+            give_up = time.monotonic() + FIRMWARE_LIMIT_S
+            while time.monotonic() < give_up and not told_settings(heard):
+                channel.read(timeout_s=0.2)
+        return told_settings(heard) or None

@@ -8,15 +8,16 @@ import random
 import re
 import time
 import uuid
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import websocket
 
 from labkit.errors import PrinterError
-from labkit.printing.messages import RunningJob
-from labkit.printing.octoprint import OctoPrint
+from labkit.printing.messages import Ended, Fault, Phase, Pushed, Running, RunningJob, Said
 
 HEARTBEAT_LIMIT_S = 40.0
 """The server's heart beats every 25 s; a channel silent for longer is dead."""
@@ -24,18 +25,87 @@ HEARTBEAT_LIMIT_S = 40.0
 GREETING_LIMIT_S = 2.0
 """A server that has not begun to push by then is only polled."""
 
-_EVENTS = ["PrintStarted", "PrintDone", "PrintFailed", "PrintCancelled", "PrintPaused", "Error"]
+_ENDS = ("PrintDone", "PrintFailed", "PrintCancelled")
+
+_SAID = {
+    "PrintStarted": "the server began the print",
+    "PrintPaused": "paused",
+    "PrintResumed": "resumed",
+    "Disconnected": "the server lost its line to the printer",
+    "Connected": "the server has its line to the printer",
+    "PrinterReset": "the printer's board started anew",
+    "FilamentChange": "the printer asks for another filament",
+    "CommandSuppressed": "the server holds back commands of the file",
+}
+
+_EVENTS = [*_ENDS, *_SAID, "Error"]
+
+_PHASES: dict[str, Phase] = {
+    "Operational": "ready",
+    "Paus": "paused",  # Pausing, Paused
+    "Starting": "busy",
+    "Printing": "busy",
+    "Resuming": "busy",
+    "Cancelling": "busy",
+    "Finishing": "busy",
+    "Sending": "busy",
+    "Transferring": "busy",
+}
 
 
-class Events:
-    """What the server pushes: events of the print and its position, as they happen.
+def running_job(told: Mapping[str, Any], state: object) -> RunningJob:
+    """What the server does now, from ``/api/job`` or a push message."""
+    file = (told.get("job") or {}).get("file") or {}
+    progress = told.get("progress") or {}
+    words = str(state)
+    size, done = file.get("size"), progress.get("filepos")
+    return RunningJob(
+        phase=next((_PHASES[word] for word in _PHASES if words.startswith(word)), "offline"),
+        state=words,
+        file_name=file.get("path"),
+        filepos_bytes=done,
+        print_time_s=progress.get("printTime"),
+        error=str(told.get("error") or ""),
+        done_share=done / size if size and done is not None else None,
+        remaining_s=progress.get("printTimeLeft"),
+    )
 
-    Convenience, not the truth: a channel that cannot be opened or breaks is tried
-    again, and the caller polls besides.
+
+def told_settings(terminal: Sequence[str]) -> str:
+    """The firmware's settings out of the terminal's lines, "" until the answer is whole."""
+    lines = list(terminal)
+    asked = next((n for n, line in enumerate(lines) if re.search(r"Send: .*\bM503\b", line)), None)
+    if asked is None:
+        return ""
+    answers = [line.removeprefix("Recv: ") for line in lines[asked + 1 :] if "Recv: " in line]
+    whole = next((n for n, line in enumerate(answers) if line.startswith("ok")), None)
+    if whole is None:
+        return ""
+    settings = [re.sub(r"^echo:\s*", "", line).strip() for line in answers[:whole]]
+    return "\n".join(line for line in settings if re.match(r"M\d", line))
+
+
+class OctoPrintChannel:
+    """Events of the print and its position, as they happen.
+
+    A channel that cannot be opened or breaks is tried again.
+
+    Parameters
+    ----------
+    session : makes a session for the push channel, as ``name:secret``.
+    terminal : takes the lines between server and firmware, where they are wanted.
     """
 
-    def __init__(self, printer: OctoPrint) -> None:
-        self._printer = printer
+    def __init__(
+        self,
+        url: str,
+        session: Callable[[], str],
+        ca_file: Path | None = None,
+        *,
+        terminal: list[str] | None = None,
+    ) -> None:
+        self._url, self._session, self._ca_file = url, session, ca_file
+        self._terminal = terminal
         self._socket: websocket.WebSocket | None = None
         self._retry_at = self._heard_at = 0.0
         self._admitted = False
@@ -55,12 +125,8 @@ class Events:
     ) -> None:
         self._close()
 
-    def read(self, *, timeout_s: float) -> list[tuple[str, dict[str, Any]]]:
-        """The next events as (type, payload), [] if none came within ``timeout_s``.
-
-        The type ``current`` is the running state; its payload holds
-        ``RunningJob`` under ``job``.
-        """
+    def read(self, *, timeout_s: float) -> list[Pushed]:
+        """What came, [] if nothing did within ``timeout_s``."""
         if self._socket is None and not self._open():
             time.sleep(timeout_s)
             return []
@@ -84,8 +150,7 @@ class Events:
         if time.monotonic() < self._retry_at:
             return False
         self._retry_at = time.monotonic() + 2.0
-        address = re.sub("^http", "ws", self._printer.url)
-        ca_file = self._printer.ca_file
+        address = re.sub("^http", "ws", self._url)
         try:
             self._socket = websocket.create_connection(
                 f"{address}/sockjs/{random.randrange(1000):03d}/{uuid.uuid4().hex}/websocket",
@@ -93,7 +158,7 @@ class Events:
                 suppress_origin=True,  # behind a TLS proxy an Origin is refused
                 redirect_limit=0,
                 http_no_proxy=["*"],
-                sslopt={"ca_certs": str(ca_file)} if ca_file else {},
+                sslopt={"ca_certs": str(self._ca_file)} if self._ca_file else {},
             )
         except (websocket.WebSocketException, OSError):
             return False
@@ -106,8 +171,8 @@ class Events:
                 self._socket.close(timeout=1)
             self._socket = None
 
-    def _unpacked(self, frame: str) -> list[tuple[str, dict[str, Any]]]:
-        found: list[tuple[str, dict[str, Any]]] = []
+    def _unpacked(self, frame: str) -> list[Pushed]:
+        found: list[Pushed] = []
         for message in json.loads(frame[1:]):
             for kind, content in message.items():
                 if kind in ("connected", "reauthRequired"):
@@ -115,19 +180,34 @@ class Events:
                 elif kind == "history":  # the first message to whom it has admitted
                     self._admitted = True
                 elif kind == "event":
-                    found.append((str(content["type"]), content.get("payload") or {}))
+                    found += _event(str(content["type"]), content.get("payload") or {})
                 elif kind == "current":
-                    job = RunningJob.read(content, content["state"]["text"])
-                    found.append(("current", {"job": job}))
+                    found.append(Running(running_job(content, content["state"]["text"])))
+                    if self._terminal is not None:
+                        self._terminal += content.get("logs") or []
         return found
 
     def _log_in(self) -> None:
         """The key buys a session; subscribing first keeps the terminal's lines away."""
-        session = self._printer.session()
-        wanted = {"state": {"logs": False, "messages": False}, "events": _EVENTS, "plugins": []}
+        session = self._session()
+        logs = self._terminal is not None
+        wanted = {"state": {"logs": logs, "messages": False}, "events": _EVENTS, "plugins": []}
         self._send({"subscribe": wanted})
         self._send({"auth": session})
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._socket is not None
         self._socket.send(json.dumps([json.dumps(message)]))
+
+
+def _event(kind: str, payload: Mapping[str, Any]) -> list[Pushed]:
+    name, told = str(payload.get("path") or ""), str(payload.get("error") or "")
+    if kind == "Error":
+        return [Fault(told)]
+    if kind in _SAID:
+        return [Said(_SAID[kind])]
+    if kind == "PrintDone":
+        return [Ended(name, "finished", print_time_s=payload.get("time"))]
+    if kind == "PrintCancelled" or payload.get("reason") == "cancelled":
+        return [Ended(name, "cancelled")]
+    return [Ended(name, "failed", told)] if kind == "PrintFailed" else []
