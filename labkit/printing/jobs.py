@@ -2,33 +2,35 @@
 
 ::
 
-    planned → uploaded → verified → starting → printing → finished
-                                                        → failed
-                                                        → cancelled
-                                                        → lost: nobody knows
+    planned → approved → uploaded → verified → starting → printing → finished
+                                                                   → failed
+                                                                   → cancelled
+                                                                   → lost: nobody knows
 
 Only one caller ever takes a job into ``starting``, in this process or another: it
-alone may ask the printer to start.  There is no way back.
+alone may ask the printer to start.  There is no way back.  The database itself refuses
+a second job of the same case, G-code and attempt there, on whatever printer, until the
+first one surely failed or was cancelled.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import IntegrityError
 
 from labkit.case import now
-from labkit.errors import InputError, StorageError
+from labkit.errors import InputError
 from labkit.files import sha256_of
-from labkit.home import home_folder
+from labkit.printing.database import database, transaction
 
 State = Literal[
     "planned",
+    "approved",
     "uploaded",
     "verified",
     "starting",
@@ -38,9 +40,11 @@ State = Literal[
     "cancelled",
     "lost",
 ]
-BEFORE_START: tuple[State, ...] = ("planned", "uploaded", "verified")
+BEFORE_START: tuple[State, ...] = ("planned", "approved", "uploaded", "verified")
 ENDED: tuple[State, ...] = ("finished", "failed", "cancelled")
 """The states that nothing can change any more; ``lost`` may still be cleared up."""
+OPEN: tuple[State, ...] = ("starting", "printing", "lost")
+"""The printer was asked to start, and no end is known."""
 
 _METADATA = sa.MetaData()
 _JOBS = sa.Table(
@@ -60,6 +64,13 @@ _JOBS = sa.Table(
     sa.Column("filepos_bytes", sa.BigInteger),
     sa.Column("print_time_s", sa.Float),
 )
+_ONE_PRINT = sa.Index(
+    "one_print",
+    *(_JOBS.c.case_code, _JOBS.c.canonical_sha256, _JOBS.c.attempt, _JOBS.c.practice),
+    unique=True,
+    sqlite_where=_JOBS.c.state.in_((*OPEN, "finished")),
+    postgresql_where=_JOBS.c.state.in_((*OPEN, "finished")),
+)
 _HISTORY = sa.Table(
     "job_history",
     _METADATA,
@@ -68,6 +79,20 @@ _HISTORY = sa.Table(
     sa.Column("at", sa.String(32), nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("seen", sa.Text, nullable=False),
+)
+_LAYERS = sa.Table(
+    "job_layers",
+    _METADATA,
+    sa.Column("job_id", sa.ForeignKey("jobs.job_id"), primary_key=True),
+    sa.Column("layer", sa.Integer, primary_key=True),
+    sa.Column("at", sa.String(32), nullable=False),
+)
+_TEXTS = sa.Table(
+    "job_texts",
+    _METADATA,
+    sa.Column("job_id", sa.ForeignKey("jobs.job_id"), primary_key=True),
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
 )
 
 
@@ -140,7 +165,7 @@ def planned_job(
 
 
 class Register:
-    """The lab's register in ``LABKIT_DATABASE_URL``, else ``register.sqlite`` in its folder.
+    """The print jobs of the lab, in its `database`.
 
     Raises
     ------
@@ -151,41 +176,13 @@ class Register:
     """
 
     def __init__(self) -> None:
-        default = f"sqlite:///{home_folder() / 'register.sqlite'}"
-        try:
-            url = sa.make_url(os.environ.get("LABKIT_DATABASE_URL") or default)
-            self._where = url.render_as_string(hide_password=True)
-            lite = url.get_backend_name() == "sqlite"
-            self._engine = sa.create_engine(
-                url, poolclass=sa.NullPool, connect_args={"timeout": 30} if lite else {}
-            )
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise InputError(
-                f"LABKIT_DATABASE_URL cannot be used ({type(error).__name__})",
-                expected="sqlite:///FILE, or postgresql+DRIVER://… with its driver installed",
-                where="LABKIT_DATABASE_URL",
-                fix="correct it, or unset it to use the register in the lab's own folder",
-            ) from error
-        if lite:
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_immediately)
+        self._engine = database()
         with self._transaction() as connection:
             _METADATA.create_all(connection)
+            _ONE_PRINT.create(connection, checkfirst=True)  # for a table of an earlier version
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except DatabaseError as error:
-            raise StorageError(
-                f"the register cannot be used ({type(error.orig).__name__})",
-                expected="a database that answers and can be written",
-                where=self._where,
-                fix="check the disk, the folder's permissions, or the database server",
-            ) from error
+    def _transaction(self) -> AbstractContextManager[sa.Connection]:
+        return transaction(self._engine)
 
     def plan(self, job: Job) -> Job:
         """The job as it stands in the register; entered as ``planned`` if it is new."""
@@ -213,7 +210,7 @@ class Register:
                 raise InputError(
                     f"no job {job_id}",
                     expected="a job of this lab's register",
-                    where=self._where,
+                    where=self._engine.url.render_as_string(hide_password=True),
                     fix="check the number, and LABKIT_HOME",
                 )
             lines = connection.execute(
@@ -230,17 +227,82 @@ class Register:
         """Bring a job into a state, in one step; False if it was in none of ``only_from``.
 
         ``known`` are columns to set with it.
+
+        Raises
+        ------
+        InputError
+            Another job has printed, or may be printing, the same G-code for this attempt.
         """
-        with self._transaction() as connection:
-            done = connection.execute(
-                _JOBS.update()
-                .where(_JOBS.c.job_id == job_id, _JOBS.c.state.in_(tuple(only_from)))
-                .values(state=to, **known)
-            )
-            if done.rowcount != 1:
-                return False
-            _note(connection, job_id, to, seen)
+        try:
+            with self._transaction() as connection:
+                done = connection.execute(
+                    _JOBS.update()
+                    .where(_JOBS.c.job_id == job_id, _JOBS.c.state.in_(tuple(only_from)))
+                    .values(state=to, **known)
+                )
+                if done.rowcount != 1:
+                    return False
+                _note(connection, job_id, to, seen)
+        except IntegrityError as error:
+            raise self._printed_elsewhere(job_id) from error
         return True
+
+    def _printed_elsewhere(self, job_id: str) -> InputError:
+        job = self.read(job_id)
+        same = (_JOBS.c.case_code == job.case_code, _JOBS.c.attempt == job.attempt)
+        others = (*same, _JOBS.c.canonical_sha256 == job.canonical_sha256)
+        with self._transaction() as connection:
+            found = connection.execute(
+                sa.select(_JOBS.c.job_id, _JOBS.c.printer, _JOBS.c.state).where(
+                    *others,
+                    _JOBS.c.practice == job.practice,
+                    _JOBS.c.state.in_((*OPEN, "finished")),
+                )
+            ).first()
+        other = "another job" if found is None else f"job {found[0]} on {found[1]}, {found[2]}"
+        return InputError(
+            f"attempt {job.attempt} of {job.case_code} is {other} already",
+            expected="a G-code that no printer has printed or may be printing for this attempt",
+            where=f"job {job_id} on {job.printer}",
+            fix="look at that printer; raise the attempt number to print once more",
+        )
+
+    def jobs(self, *, case_code: str = "", states: Iterable[State] = ()) -> list[Job]:
+        """The jobs of a case, or of all, in some states, or in any; without their history."""
+        asked = sa.select(_JOBS).order_by(_JOBS.c.case_code, _JOBS.c.attempt, _JOBS.c.printer)
+        if case_code:
+            asked = asked.where(_JOBS.c.case_code == case_code)
+        if wanted := tuple(states):
+            asked = asked.where(_JOBS.c.state.in_(wanted))
+        with self._transaction() as connection:
+            return [Job(**row) for row in connection.execute(asked).mappings()]
+
+    def layer(self, job_id: str, layer: int) -> None:
+        """Write down when a layer was first seen being printed; layers count from 1."""
+        with self._transaction() as connection:
+            same = (_LAYERS.c.job_id == job_id, _LAYERS.c.layer == layer)
+            if connection.execute(sa.select(_LAYERS.c.at).where(*same)).first() is None:
+                connection.execute(_LAYERS.insert().values(job_id=job_id, layer=layer, at=now()))
+
+    def layers(self, job_id: str) -> dict[int, str]:
+        """When each layer was first seen being printed; layers that went by unseen are left out."""
+        asked = sa.select(_LAYERS.c.layer, _LAYERS.c.at).where(_LAYERS.c.job_id == job_id)
+        with self._transaction() as connection:
+            rows = connection.execute(asked.order_by(_LAYERS.c.layer))
+            return {row.layer: row.at for row in rows}
+
+    def keep(self, job_id: str, name: str, text: str) -> None:
+        """Keep a text with a job, such as the firmware's settings; the first one stays."""
+        with self._transaction() as connection:
+            same = (_TEXTS.c.job_id == job_id, _TEXTS.c.name == name)
+            if connection.execute(sa.select(_TEXTS.c.name).where(*same)).first() is None:
+                connection.execute(_TEXTS.insert().values(job_id=job_id, name=name, text=text))
+
+    def kept(self, job_id: str) -> dict[str, str]:
+        """The texts kept with a job, by name."""
+        asked = sa.select(_TEXTS.c.name, _TEXTS.c.text).where(_TEXTS.c.job_id == job_id)
+        with self._transaction() as connection:
+            return {row.name: row.text for row in connection.execute(asked)}
 
     def note(self, job_id: str, seen: str) -> None:
         """Write down what was seen; the state stays."""
@@ -266,14 +328,3 @@ def _note(connection: sa.Connection, job_id: str, state: State, seen: str) -> No
     connection.execute(
         _HISTORY.insert().values(job_id=job_id, at=now(), state=state, seen=" ".join(seen.split()))
     )
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions of its own
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _begin_immediately(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

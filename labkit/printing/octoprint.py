@@ -58,6 +58,7 @@ class OctoPrint(WebPrinter):
     ) -> None:
         super().__init__(url, key, ca_file=ca_file)
         self._old_accepted, self._snapshot_url = old_server_accepted, snapshot_url
+        self._rights: frozenset[str] | None = None
 
     def who(self, *, allow_admin: bool = False) -> Server:
         """The server's version and what the key may do.
@@ -109,6 +110,7 @@ class OctoPrint(WebPrinter):
                 fix="update the server, or let somebody answer for it in writing: "
                 "old_server_accepted in printers.yaml",
             )
+        self._rights = rights
         return Server(version, str(user["name"]), rights)
 
     def upload(self, path: Path, name: str, progress: Progress | None = None) -> bool:
@@ -242,10 +244,12 @@ class OctoPrint(WebPrinter):
         return still(address) if address else None
 
     def firmware_settings(self) -> str | None:
-        """What the firmware answers to M503; None where the key may not ask (CONTROL).
+        """What the firmware answers to M503; None where the key may not ask.
 
-        The answer is read from the terminal, so MONITOR_TERMINAL is needed too.
+        That takes CONTROL, and MONITOR_TERMINAL to read the answer.
         """
+        if self._rights is not None and not self._rights >= {"CONTROL", "MONITOR_TERMINAL"}:
+            return None
         heard: list[str] = []
         with OctoPrintChannel(self.url, self.session, self.ca_file, terminal=heard) as channel:
             answer = self._answer(

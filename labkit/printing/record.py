@@ -4,9 +4,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from labkit.printing.jobs import Job, State
+from labkit.printing.jobs import Job, Register, State
 
-SCHEMA = "labkit/job/1"
+SCHEMA = "labkit/job/2"
+
+FIRMWARE = "firmware_settings"
+"""The name under which the register keeps what the firmware told of itself."""
 
 
 class Moment(BaseModel):
@@ -42,6 +45,8 @@ class JobRecord(BaseModel):
     filepos_bytes: int | None
     print_time_s: float | None
     server_version: str
+    firmware_settings: str | None
+    layers_seen: dict[int, str]
     history: tuple[Moment, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,6 +56,7 @@ class JobRecord(BaseModel):
 
 _SUMMARY: dict[State, str] = {
     "planned": "Not printed: the file is not on the printer's server yet.",
+    "approved": "Not printed: approved, but the file is not on the printer's server yet.",
     "uploaded": "Not printed: the file is on the printer's server but was not checked.",
     "verified": "Not printed: the file is on the printer's server, ready to start.",
     "starting": "The start was asked for; whether the printer began is not known.",
@@ -62,14 +68,18 @@ _SUMMARY: dict[State, str] = {
 }
 
 
-def record_of(job: Job, *, started_here: bool = False) -> JobRecord:
+def record_of(job: Job, register: Register, *, started_here: bool = False) -> JobRecord:
     """The record of a job.
 
     Parameters
     ----------
+    register : where it stands, with the layers that were seen and the firmware's settings.
     started_here : whether the call that asks is the one that started the print.
     """
+    firmware = register.kept(job.job_id).get(FIRMWARE)
     known, not_known = _sentences(job)
+    if firmware is None:
+        not_known.append("How the firmware was set: nobody could ask, or it did not tell.")
     summary = _SUMMARY[job.state]
     if job.practice:
         summary = f"Practice, nothing real was printed. {summary}"
@@ -92,6 +102,8 @@ def record_of(job: Job, *, started_here: bool = False) -> JobRecord:
         filepos_bytes=job.filepos_bytes,
         print_time_s=job.print_time_s,
         server_version=job.server_version,
+        firmware_settings=firmware,
+        layers_seen=register.layers(job.job_id),
         history=tuple(Moment(at=line.at, state=line.state, seen=line.seen) for line in job.history),
     )
 

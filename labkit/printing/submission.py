@@ -12,20 +12,21 @@ from pathlib import Path
 
 import filelock
 
-from labkit.errors import InputError, PrinterError
+from labkit.errors import ApprovalError, InputError, PrinterError
 from labkit.files import storage_errors
 from labkit.home import home_folder
-from labkit.printing.jobs import BEFORE_START, ENDED, Job, Register, State, planned_job
-from labkit.printing.messages import RunningJob
-from labkit.printing.octoprint import OctoPrint, was_answered
-from labkit.printing.push import Events
-from labkit.printing.record import JobRecord, record_of
+from labkit.printing.jobs import BEFORE_START, ENDED, OPEN, Job, Register, State, planned_job
+from labkit.printing.kind import Channel, Printer
+from labkit.printing.messages import RunningJob, StoredFile
+from labkit.printing.plan import Plan
+from labkit.printing.record import FIRMWARE, JobRecord, record_of
 from labkit.printing.watching import Outcome, Progress, Watch, look
+from labkit.printing.web import was_answered
 
 START_KNOWN_AFTER_S = 20.0
 """Whoever asked for a start has heard yes or no by then, or is dead."""
 
-_OPEN: tuple[State, ...] = ("starting", "printing", "lost")
+PRACTICE_APPROVAL = "practice print: no approval needed, nothing real is printed"
 
 
 def print_once(
@@ -33,10 +34,14 @@ def print_once(
     *,
     case_code: str,
     printer_name: str,
-    printer: OctoPrint,
+    printer: Printer,
     practice: bool,
     attempt: int = 1,
+    approval: str = "",
+    material_lot: str = "",
+    plan: Plan | None = None,
     silence_limit_s: float = 60.0,
+    follow: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> JobRecord:
     """The record of a print that was started at most once, followed to its end.
@@ -49,14 +54,22 @@ def print_once(
     Parameters
     ----------
     attempt : raise it to print again, after a person has looked.
+    approval : who approved this file, in words; a practice print needs none.
+    material_lot : what the spool says, for the record.
+    plan : the layers and the material's window, where they are known.
     silence_limit_s : alarm when the print stands still for so long; ``lost`` when
         the server cannot be reached for so long, s.
+    follow : whether to stay until the end; else the call returns when the printer has
+        accepted the start, and `follow_job` goes on.
     progress : takes every `Progress`.
 
     Raises
     ------
+    ApprovalError
+        Nobody approved a print that is real.
     InputError
-        There is no G-code in the file, or it is another one than was planned.
+        There is no G-code in the file, or it is another one than was planned, or another
+        printer has this attempt already.
     PrinterError
         The server is not there, refuses the key, holds another file of this name,
         or the printer is offline or busy: nothing was started.
@@ -70,12 +83,21 @@ def print_once(
             where=str(gcode.parent),
             fix="run stage 04_slicing first",
         )
+    if not practice and not approval:
+        raise ApprovalError(
+            "no approval of this G-code",
+            expected="the name of a person who approved exactly this file",
+            where=printer_name,
+            fix="have it approved: see stage 05_printing",
+        )
     register = Register()
     wanted = planned_job(
         gcode, case_code=case_code, printer_name=printer_name, attempt=attempt, practice=practice
     )
     job = register.plan(wanted)
-    submission = _Submission(register, job, printer, silence_limit_s, progress or (lambda _: None))
+    submission = _Submission(
+        register, job, printer, plan, silence_limit_s, progress or (lambda _: None)
+    )
     if job.state in BEFORE_START and job.sha256 != wanted.sha256:
         raise InputError(
             f"{gcode.name} was made again since job {job.job_id} was planned",
@@ -84,8 +106,36 @@ def print_once(
             fix="raise the attempt number to print this one",
         )
     if job.state not in ENDED:
-        submission.run(gcode)
-    return record_of(register.read(job.job_id), started_here=submission.started)
+        if job.state == "planned" and material_lot:
+            register.note(job.job_id, f"material lot {material_lot}")
+        submission.approve(approval or PRACTICE_APPROVAL)
+        submission.run(gcode, follow=follow)
+    return record_of(register.read(job.job_id), register, started_here=submission.started)
+
+
+def follow_job(
+    job_id: str,
+    printer: Printer,
+    *,
+    plan: Plan | None = None,
+    silence_limit_s: float = 60.0,
+    progress: Callable[[Progress], None] | None = None,
+) -> JobRecord:
+    """The record of a job that was started before, followed to its end; nothing is started.
+
+    Raises
+    ------
+    InputError
+        There is no such job.
+    PrinterError
+        The server is not there or refuses the key.
+    """
+    register = Register()
+    job = register.read(job_id)
+    if job.state in OPEN:
+        tell = progress or (lambda _: None)
+        _Submission(register, job, printer, plan, silence_limit_s, tell).run(None, follow=True)
+    return record_of(register.read(job_id), register)
 
 
 class _Submission:
@@ -93,31 +143,47 @@ class _Submission:
         self,
         register: Register,
         job: Job,
-        printer: OctoPrint,
+        printer: Printer,
+        plan: Plan | None,
         silence_limit_s: float,
         tell: Callable[[Progress], None],
     ) -> None:
-        self._register, self._printer = register, printer
+        self._register, self._printer, self._plan = register, printer, plan
         self._id, self._name, self._size = job.job_id, job.file_name, job.file_size_bytes
         self._limit_s, self._tell = silence_limit_s, tell
         self.started = False
 
-    def run(self, gcode: Path) -> None:
+    def approve(self, approval: str) -> None:
+        self._advance("approved", approval, only_from=("planned",))
+
+    def run(self, gcode: Path | None, *, follow: bool) -> None:
+        """Bring the file to the printer and start it, where one is given; then follow it."""
         try:
             version = self._printer.who().version
-            if self._job().state in BEFORE_START:
+            if gcode is not None and self._job().state in BEFORE_START:
                 self._store(gcode)
                 self._compare(version)
-            with Events(self._printer) as events:
+            with self._printer.channel() as channel:
                 with self._alone():
-                    if self._job().state in BEFORE_START and not self._found_there():
+                    ready = gcode is not None and self._job().state in BEFORE_START
+                    if ready and not self._found_there():
                         self._start()
-                self._follow(events)
+                if follow or self._job().state == "starting":
+                    self._follow(channel, to_the_end=follow)
         except KeyboardInterrupt:
             told = "watching was interrupted; the job stays as it is, run again to follow it"
             self._register.note(self._id, told)
             self._say(told)
             raise
+
+    def note(self, seen: str) -> None:
+        self._register.note(self._id, seen)
+
+    def reached(self, filepos_bytes: int) -> None:
+        self._register.reached(self._id, filepos_bytes)
+
+    def layer(self, layer: int) -> None:
+        self._register.layer(self._id, layer)
 
     def _alone(self) -> filelock.BaseFileLock:
         """A lock of the job on this machine; it ends with its process, however that ends.
@@ -147,27 +213,28 @@ class _Submission:
 
     def _store(self, gcode: Path) -> None:
         def sent(done: int, size: int) -> None:
-            self._tell(Progress("planned", done, size, f"{done} of {size} bytes sent"))
+            self._tell(Progress("approved", done, size, f"{done} of {size} bytes sent"))
 
         new = self._printer.upload(gcode, self._name, sent)
         seen = "the file was uploaded" if new else "a file of this name was there already"
-        self._advance("uploaded", seen, only_from=("planned",))
+        self._advance("uploaded", seen, only_from=("approved",))
 
     def _compare(self, version: str) -> None:
         job, stored = self._job(), self._printer.file(self._name)
-        if stored is None or stored.size_bytes != job.file_size_bytes:
-            found = "no" if stored is None else f"{stored.size_bytes} bytes of"
-        elif stored.sha1 not in (None, job.sha1):
-            found = "other content, of the same size, of"
-        else:
-            by = "size" if stored.sha1 is None else "size and SHA-1"
-            seen = f"the file on the server is ours, by {by}"
-            before: tuple[State, ...] = ("planned", "uploaded")
+        found = _difference(job, stored)
+        if stored is not None and not found:
+            by = "".join(
+                f" and {name}"
+                for name, told in (("SHA-1", stored.sha1), ("SHA-256", stored.sha256))
+                if told
+            )
+            seen = f"the file on the server is ours, by size{by}"
+            before: tuple[State, ...] = ("approved", "uploaded")
             self._advance("verified", seen, only_from=before, server_version=version)
             return
         raise PrinterError(
             f"the server holds {found} file {self._name}",
-            expected=f"{job.file_size_bytes} bytes with the SHA-1 {job.sha1}",
+            expected=f"{job.file_size_bytes} bytes with the SHA-256 {job.sha256}",
             where=self._printer.url,
             fix="find out who put it there; raise the attempt number to print under another name",
         )
@@ -191,6 +258,7 @@ class _Submission:
                     where=self._printer.url,
                     fix="connect it, or wait for its other print to end; then run again",
                 )
+            self._keep_firmware_settings()
             self._printer.select(self._name)
         except PrinterError:
             if self._job().state in BEFORE_START:
@@ -208,26 +276,30 @@ class _Submission:
                 self._register.note(self._id, f"no answer to the start: {error.found}")
             return
         self.started = True
-        self._advance("printing", "the printer accepted the start", only_from=_OPEN)
+        self._advance("printing", "the printer accepted the start", only_from=OPEN)
 
-    def _follow(self, events: Events) -> None:
+    def _keep_firmware_settings(self) -> None:
+        if "tells firmware settings" not in self._printer.abilities:
+            return
+        if told := self._printer.firmware_settings():
+            self._register.keep(self._id, FIRMWARE, told)
+
+    def _follow(self, channel: Channel, *, to_the_end: bool) -> None:
         if self._job().state == "starting":
             self._clear_up()
         if self._job().state == "lost":
             self._take_up(look(self._printer, self._name), "lost")
         job = self._job()
-        if job.state != "printing":
+        if job.state != "printing" or not to_the_end:
             return
         watch = Watch(
-            self._printer,
-            events,
+            *(self._printer, channel, self),
             name=self._name,
             size_bytes=self._size,
             filepos_bytes=job.filepos_bytes,
             silence_limit_s=self._limit_s,
+            plan=self._plan,
             tell=self._tell,
-            note=lambda seen: self._register.note(self._id, seen),
-            reached=lambda filepos: self._register.reached(self._id, filepos),
         )
         self._end(watch.to_the_end())
 
@@ -255,4 +327,15 @@ class _Submission:
 
     def _end(self, outcome: Outcome) -> None:
         known = {} if outcome.print_time_s is None else {"print_time_s": outcome.print_time_s}
-        self._advance(outcome.state, outcome.seen, only_from=_OPEN, **known)
+        self._advance(outcome.state, outcome.seen, only_from=OPEN, **known)
+
+
+def _difference(job: Job, stored: StoredFile | None) -> str:
+    """What is wrong with the file on the server; "" if it is ours."""
+    if stored is None:
+        return "no"
+    if stored.size_bytes != job.file_size_bytes:
+        return f"{stored.size_bytes} bytes of"
+    if stored.sha1 not in (None, job.sha1) or stored.sha256 not in (None, job.sha256):
+        return "other content, of the same size, of"
+    return ""

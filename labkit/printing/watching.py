@@ -3,16 +3,22 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 from labkit.errors import PrinterError
-from labkit.printing.messages import RunningJob
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.push import Events
+from labkit.printing.kind import Channel, Printer
+from labkit.printing.messages import Ended, Fault, Heater, Pushed, Running, RunningJob, Said
+from labkit.printing.plan import Plan
 
 POLL_S = 1.0
 WRITE_S = 2.0
 """How often the position goes into the register."""
+
+HEAT_S = 5.0
+"""How often the temperatures are asked for."""
+
+OUTSIDE_S = 15.0
+"""A temperature may be outside its window for so long before it is told."""
 
 SETTLE_S = 10.0
 """How long an idle server may take to show what became of a print."""
@@ -29,15 +35,24 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands: its state, bytes done of bytes in all, and a sentence."""
+    """Where a job stands: its state, bytes done of bytes in all, and a sentence.
+
+    ``layer`` of ``layers`` count from 1, 0 where they are not known; ``left_s`` is None
+    where nobody can tell.
+    """
 
     state: str
     done_bytes: int
     size_bytes: int
     says: str
+    layer: int = 0
+    layers: int = 0
+    left_s: float | None = None
+    heaters: tuple[Heater, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.says} {self.done_percent:.0f} %"
+        left = "" if self.left_s is None else f", {_duration(self.left_s)} left"
+        return f"{self.says} {self.done_percent:.0f} %{left}"
 
     @property
     def done_percent(self) -> float:
@@ -45,7 +60,20 @@ class Progress:
         return 100.0 * self.done_bytes / self.size_bytes if self.size_bytes else 0.0
 
 
-def look(printer: OctoPrint, name: str) -> RunningJob | Outcome | None:
+class Log(Protocol):
+    """Where a watch writes what it sees."""
+
+    def note(self, seen: str) -> None:
+        """What belongs into the record."""
+
+    def reached(self, filepos_bytes: int) -> None:
+        """The byte position, every few seconds."""
+
+    def layer(self, layer: int) -> None:
+        """A layer that is printed now, once."""
+
+
+def look(printer: Printer, name: str) -> RunningJob | Outcome | None:
     """What the server shows of a file: printing now, printed once, or neither.
 
     None means that nothing is known, not that nothing was printed: a server that
@@ -66,7 +94,8 @@ def look(printer: OctoPrint, name: str) -> RunningJob | Outcome | None:
     history = f"the server's history counts {counted} print{'s' * (counted > 1)} of the file"
     if stored.last_succeeded:
         return Outcome("finished", f"{history}; it succeeded", stored.last_print_time_s)
-    return Outcome("failed", f"{history}; it failed or was cancelled. {job.error}")
+    why = stored.last_told or job.error
+    return Outcome("failed", f"{history}; it failed or was cancelled. {why}")
 
 
 class Watch:
@@ -74,76 +103,79 @@ class Watch:
 
     Parameters
     ----------
-    events : the push channel, open since before the start.
+    channel : what the server pushes, open since before the start.
     name, size_bytes : the file on the server.
     silence_limit_s : how long the print may stand still before it is told, and the
         server be out of reach before the print is given up as lost.
     tell : takes every `Progress`.
-    note : takes what belongs into the record.
-    reached : takes the byte position, every few seconds.
     """
 
     def __init__(
         self,
-        printer: OctoPrint,
-        events: Events,
+        printer: Printer,
+        channel: Channel,
+        log: Log,
         *,
         name: str,
         size_bytes: int,
         filepos_bytes: int | None,
         silence_limit_s: float,
+        plan: Plan | None,
         tell: Callable[[Progress], None],
-        note: Callable[[str], None],
-        reached: Callable[[int], None],
     ) -> None:
-        self._printer, self._events = printer, events
+        self._printer, self._channel, self._log = printer, channel, log
         self._name, self._size = name, size_bytes
-        self._limit_s = silence_limit_s
-        self._tell, self._note, self._reached = tell, note, reached
-        self._filepos = filepos_bytes or 0
+        self._limit_s, self._plan, self._tell = silence_limit_s, plan, tell
+        self._filepos, self._layer = filepos_bytes or 0, 0
         self._error = ""
         self._sign: tuple[object, ...] = ()
         self._alarmed = False
         moment = time.monotonic()
         self._answered_at = self._moved_at = moment
-        self._written_at = self._next_poll = 0.0
+        self._written_at = self._next_poll = self._next_heat = 0.0
         self._idle_since: float | None = None
         self._half_known: Outcome | None = None
+        self._heaters: tuple[Heater, ...] = ()
+        self._been_inside: set[str] = set()
+        self._outside_since: dict[str, float] = {}
 
     def to_the_end(self) -> Outcome:
         """How the print ended."""
         outcome = self._next()
         while outcome is None:
             outcome = self._next()
-        self._reached(self._filepos)
+        self._log.reached(self._filepos)
         return outcome
 
     def _next(self) -> Outcome | None:
-        for kind, payload in self._events.read(timeout_s=POLL_S / 2):
-            if outcome := self._pushed(kind, payload):
+        for pushed in self._channel.read(timeout_s=POLL_S / 2):
+            if outcome := self._pushed(pushed):
                 return outcome
         if time.monotonic() < self._next_poll:
             return None
         self._next_poll = time.monotonic() + POLL_S
         return self._polled()
 
-    def _pushed(self, kind: str, payload: dict[str, Any]) -> Outcome | None:
-        if kind == "current":
-            job: RunningJob = payload["job"]
-            if job.is_busy and job.file_name == self._name:
-                self._runs(job)
-        elif kind == "Error":
-            self._error = str(payload.get("error") or "")
-        elif payload.get("path") != self._name:
-            return None
-        elif kind == "PrintDone":
-            self._filepos = self._size
-            return Outcome("finished", "the server reported the end", payload.get("time"))
-        elif kind == "PrintCancelled" or payload.get("reason") == "cancelled":
-            return Outcome("cancelled", f"cancelled at the printer, {self._place()}")
-        elif kind == "PrintFailed":
-            told = payload.get("error") or self._error or "the printer disconnected"
-            return Outcome("failed", f"the server reported a failure, {self._place()}: {told}")
+    def _pushed(self, pushed: Pushed) -> Outcome | None:
+        match pushed:
+            case Running(job):
+                if job.is_busy and job.file_name == self._name:
+                    self._runs(job)
+            case Fault(told):
+                self._error = told
+                self._log.note(f"the server reports: {told}")
+            case Said(told):
+                self._log.note(f"{told}, {self._place()}")
+            case Ended(file_name=name) if name != self._name:
+                return None
+            case Ended(state="finished", print_time_s=seconds):
+                self._filepos = self._size
+                return Outcome("finished", "the server reported the end", seconds)
+            case Ended(state="cancelled"):
+                return Outcome("cancelled", f"cancelled at the printer, {self._place()}")
+            case Ended(told=told):
+                why = told or self._error or "the printer disconnected"
+                return Outcome("failed", f"the server reported a failure, {self._place()}: {why}")
         return None
 
     def _polled(self) -> Outcome | None:
@@ -157,6 +189,7 @@ class Watch:
         self._answered_at = moment
         if isinstance(seen, RunningJob):
             self._idle_since = None
+            self._feel(moment)
             self._runs(seen)
             return None
         if isinstance(seen, Outcome):
@@ -180,44 +213,100 @@ class Watch:
 
     def _runs(self, job: RunningJob) -> None:
         moment = time.monotonic()
-        standing = job.filepos_bytes == self._filepos and moment - self._moved_at > 2 * POLL_S
-        sign = (job.state, job.filepos_bytes, self._heating() if standing else ())
-        if sign[:2] != self._sign[:2] or (standing and sign != self._sign):
+        where = (job.state, job.filepos_bytes, job.done_share, job.print_time_s)
+        standing = where[1:3] == self._sign[1:3] and moment - self._moved_at > 2 * POLL_S
+        # a clock that runs on is no movement; a heater that warms up is
+        moved = (*where[:3], self._warming() if standing else ())
+        if moved[:3] != self._sign[:3] or (standing and moved != self._sign):
             if self._alarmed:
-                self._note(f"the print moves again, {self._place()}")
+                self._log.note(f"the print moves again, {self._place()}")
                 self._alarmed = False
-            if sign[:2] != self._sign[:2]:
-                self._arrive(job.filepos_bytes)
-                self._tell_of(job.state, f"{job.state}, {self._place()}")
-            self._moved_at, self._sign = moment, sign
+            if moved[:3] != self._sign[:3]:
+                self._arrive(job)
+                self._tell_of(job, f"{job.state}, {self._place()}")
+            self._moved_at, self._sign = moment, moved
         elif self._is_silent(job, moment) and not self._alarmed:
             self._alarmed = True
-            told = (
-                f"ALARM: no movement for {self._limit_s:g} s, {self._place()}; look at the printer"
+            self._alarm(
+                job, f"no movement for {self._limit_s:g} s, {self._place()}; look at the printer"
             )
-            self._note(told)
-            self._tell_of(job.state, told)
 
     def _is_silent(self, job: RunningJob, moment: float) -> bool:
-        paused = job.state.startswith("Paus")  # by a person: it may stand as long as it likes
-        return not paused and moment - self._moved_at > self._limit_s
+        # paused by a person it may stand as long as it likes
+        return job.phase != "paused" and moment - self._moved_at > self._limit_s
 
-    def _heating(self) -> tuple[int, ...]:
-        try:
-            return self._printer.heating()
-        except PrinterError:
-            return ()
+    def _feel(self, moment: float) -> None:
+        """Ask for the temperatures now and then, and tell when one leaves its window for long.
 
-    def _arrive(self, filepos_bytes: int | None) -> None:
-        if filepos_bytes is None or filepos_bytes == self._filepos:
+        Only a heater that had been inside can leave: before, it warms up.
+        """
+        if moment < self._next_heat:
             return
-        self._filepos = filepos_bytes
+        self._next_heat = moment + HEAT_S
+        try:
+            self._heaters = self._printer.heaters()
+        except PrinterError:
+            return
+        for heater in self._heaters if self._plan is not None else ():
+            assert self._plan is not None
+            wrong = self._plan.outside(heater)
+            if not wrong:
+                self._been_inside.add(heater.name)
+                self._outside_since.pop(heater.name, None)
+                continue
+            since = self._outside_since.setdefault(heater.name, moment)
+            if heater.name in self._been_inside and moment - since >= OUTSIDE_S:
+                self._been_inside.discard(heater.name)  # told once, until it is back
+                self._log.note(f"ALARM: {wrong}, {self._place()}")
+
+    def _warming(self) -> tuple[int, ...]:
+        return tuple(round(each.actual_c) for each in self._heaters if each.is_off_target)
+
+    def _arrive(self, job: RunningJob) -> None:
+        position = job.filepos_bytes
+        if position is None and job.done_share is not None:
+            position = int(job.done_share * self._size)
+        if position is None or position == self._filepos:
+            return
+        self._filepos = position
+        if self._plan is not None and job.filepos_bytes is not None:
+            layer = self._plan.layer_at(position)
+            if layer > self._layer:
+                self._layer = layer
+                self._log.layer(layer)
         if time.monotonic() - self._written_at > WRITE_S:
             self._written_at = time.monotonic()
-            self._reached(filepos_bytes)
+            self._log.reached(position)
 
-    def _tell_of(self, state: str, says: str) -> None:
-        self._tell(Progress(state, self._filepos, self._size, says))
+    def _alarm(self, job: RunningJob, told: str) -> None:
+        self._log.note(f"ALARM: {told}")
+        self._tell_of(job, f"ALARM: {told}")
+
+    def _tell_of(self, job: RunningJob, says: str) -> None:
+        left, layers = job.remaining_s, 0
+        if self._plan is not None:
+            left, layers = self._plan.left_s(self._filepos, job.print_time_s), len(self._plan)
+        self._tell(
+            Progress(
+                state=job.state,
+                done_bytes=self._filepos,
+                size_bytes=self._size,
+                says=says,
+                layer=self._layer,
+                layers=layers,
+                left_s=left,
+                heaters=self._heaters,
+            )
+        )
 
     def _place(self) -> str:
-        return f"at byte {self._filepos} of {self._size}"
+        at = f"at byte {self._filepos} of {self._size}"
+        layer = self._plan.place(self._filepos) if self._plan is not None else ""
+        return f"{at}, {layer}" if layer else at
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours = round(seconds / 60), int(seconds // 3600)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if not hours else f"{hours} h {minutes - 60 * hours} min"

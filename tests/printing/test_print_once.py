@@ -16,7 +16,7 @@ from labkit.printing import submission
 from labkit.printing.jobs import Job, Register, planned_job
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import PracticePrinter
-from labkit.printing.push import Events
+from labkit.printing.push import OctoPrintChannel
 from labkit.printing.record import JobRecord
 from labkit.printing.submission import print_once
 from labkit.printing.watching import Progress
@@ -70,7 +70,7 @@ def start_client(printer: OctoPrint, gcode: Path, point: str) -> "subprocess.Pop
 
 
 def states(record: JobRecord) -> list[str]:
-    return [moment.state for moment in record.history]
+    return list(dict.fromkeys(moment.state for moment in record.history))
 
 
 def test_prints_once_and_then_only_reports(printer: OctoPrint, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_prints_once_and_then_only_reports(printer: OctoPrint, tmp_path: Path) -
     assert first.state == "finished"
     assert first.started_here
     assert states(first) == [
-        "planned", "uploaded", "verified", "starting", "printing", "finished",
+        "planned", "approved", "uploaded", "verified", "starting", "printing", "finished",
     ]  # fmt: skip
     assert first.server_version == "1.11.8"
     assert first.filepos_bytes == gcode.stat().st_size
@@ -94,7 +94,7 @@ def test_prints_once_and_then_only_reports(printer: OctoPrint, tmp_path: Path) -
     second = submit(gcode, nowhere)
     assert second == first.model_copy(update={"started_here": False})
     assert prints_of(printer, first.file_name) == 1
-    assert json.loads(json.dumps(first.as_dict()))["schema"] == "labkit/job/1"
+    assert json.loads(json.dumps(first.as_dict()))["schema"] == "labkit/job/2"
 
 
 def test_next_attempt_prints_again_under_another_name(printer: OctoPrint, tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_processes_at_once_start_one_print(printer: OctoPrint, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("point", "left", "ends"),
     [
-        ("before upload", "planned", "finished"),
-        ("after upload", "planned", "finished"),
+        ("before upload", "approved", "finished"),
+        ("after upload", "approved", "finished"),
         ("before select", "verified", "finished"),
         ("before start", "starting", "lost"),
         ("after start", "starting", "finished"),
@@ -145,7 +145,7 @@ def test_killed_client_and_again(
     assert (again.state, again.started_here) == (ends, False)
     assert prints_of(printer, job.file_name) == (0 if ends == "lost" else 1)
     if ends == "lost":
-        assert again.not_known == ("Whether the printer began, went on or stopped.",)
+        assert again.not_known[0] == "Whether the printer began, went on or stopped."
 
 
 def test_lost_job_is_cleared_up_when_the_server_shows_more(
@@ -221,7 +221,7 @@ def test_pause_does_not_end_it_and_cancel_does(printer: OctoPrint, tmp_path: Pat
 def test_without_the_push_channel_asking_is_enough(
     printer: OctoPrint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Events, "_open", lambda self: False)
+    monkeypatch.setattr(OctoPrintChannel, "_open", lambda self: False)
     assert submit(write_gcode(tmp_path / "polled.gcode", dwells=15), printer).state == "finished"
 
     def cancel(progress: Progress) -> None:
@@ -318,7 +318,7 @@ def test_no_server_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     gcode = write_gcode(tmp_path / "nowhere.gcode")
     with pytest.raises(PrinterError, match="no answer from the printer's server"):
         submit(gcode, OctoPrint("http://127.0.0.1:9", "key"))
-    assert Register().read(planned(gcode).job_id).state == "planned"
+    assert Register().read(planned(gcode).job_id).state == "approved"
 
 
 @pytest.fixture
