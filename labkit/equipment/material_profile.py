@@ -1,6 +1,6 @@
 """A filament: the temperatures it bears, what it weighs and costs, how it may be sterilised."""
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -91,3 +91,14 @@ class MaterialProfile(SourcedProfile):
         if self.co2e_kg_per_kg is not None and not self.co2e_source:
             raise ValueError("co2e_kg_per_kg without co2e_source")
         return self
+
+    @property
+    def watched(self) -> dict[str, Any]:
+        """What who watches a print holds it against: the temperature window, and the lot."""
+        return {
+            "window_c": {
+                "hotend": [self.hotend_min_c, self.hotend_max_c],
+                "bed": [self.bed_min_c, self.bed_max_c],
+            },
+            "lot_required": self.lot_required,
+        }

@@ -19,6 +19,11 @@ class Printing(StageParameters):
     attempt: int = Field(
         default=1, ge=1, le=99, description="raise it to print again, after a person has looked"
     )
+    material_lot: str = Field(
+        default="",
+        max_length=64,
+        description="what the spool says; materials may require it",
+    )
     approved_sha256: str = Field(
         default="", description="hash of the G-code that a person approved; not needed for practice"
     )

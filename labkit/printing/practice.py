@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import socket
 import time
@@ -22,7 +23,13 @@ from labkit.home import home_folder
 from labkit.printing.install import install_server, server_program
 from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
 
-__all__ = ["FASTEST", "PracticePrinter", "install_server", "practice_printer"]
+__all__ = [
+    "FASTEST",
+    "PracticePrinter",
+    "install_server",
+    "practice_number",
+    "practice_printer",
+]
 
 FASTEST = 1000.0
 """Feed factor: how many times faster than written the virtual printer moves."""
@@ -30,9 +37,15 @@ FASTEST = 1000.0
 _USER = "labkit"
 
 
+def practice_number(name: str) -> int | None:
+    """Which practice printer a name means: ``practice`` is 1, ``practice-2`` is 2; else None."""
+    found = re.fullmatch(r"practice(?:-([2-9]|[1-9][0-9]))?", name)
+    return None if found is None else int(found[1] or 1)
+
+
 @dataclass(frozen=True)
 class PracticePrinter:
-    """The practice printer of this lab: files, history and key persist in ``practice/``.
+    """A practice printer of this lab: files, history and key persist in ``practice/``.
 
     It runs on, like a printer would, when the program that started it ends.
 
@@ -41,14 +54,21 @@ class PracticePrinter:
     feed_factor : how many times faster than written it prints; 1 is still ten times
         real time.  It counts when the printer is started; 0 takes
         ``LABKIT_PRACTICE_FEED``, else `FASTEST`.
+    number : of several; the first is called ``practice``, the second ``practice-2``.
     """
 
     feed_factor: float = 0.0
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the lab calls it."""
+        return "practice" if self.number == 1 else f"practice-{self.number}"
 
     @property
     def folder(self) -> Path:
         """Its base folder."""
-        return home_folder() / "practice"
+        return home_folder() / self.name
 
     @property
     def key_file(self) -> Path:
@@ -175,17 +195,17 @@ class PracticePrinter:
             f"the practice server did not come up: {said}",
             expected="OctoPrint to answer within 90 s",
             where=str(self.folder / "server.log"),
-            fix="look at that file; if in doubt remove the folder practice and run again",
+            fix=f"look at that file; if in doubt remove the folder {self.name} and run again",
         )
 
 
 @contextmanager
-def practice_printer(feed_factor: float = 0.0) -> Iterator[OctoPrint]:
-    """The practice printer for a while; stopped afterwards only if it was started here.
+def practice_printer(feed_factor: float = 0.0, number: int = 1) -> Iterator[OctoPrint]:
+    """A practice printer for a while; stopped afterwards only if it was started here.
 
     A print that still goes on, because watching it was broken off, keeps it alive.
     """
-    practice = PracticePrinter(feed_factor)
+    practice = PracticePrinter(feed_factor, number)
     printer, started = practice._obtain()
     try:
         yield printer

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from labkit.errors import InputError
 from labkit.home import home_folder
+from labkit.printing.kind import Printer
 from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import practice_printer
+from labkit.printing.practice import practice_number, practice_printer
 from labkit.profiles import registered
 from labkit.secret import secret_in
 
@@ -52,19 +53,19 @@ def registered_printers() -> dict[str, RegisteredPrinter]:
 
 
 @contextmanager
-def connect(name: str) -> Iterator[tuple[OctoPrint, bool]]:
-    """A printer by its name, and whether it is the practice printer.
+def connect(name: str) -> Iterator[tuple[Printer, bool]]:
+    """A printer by its name, and whether it is a practice printer.
 
-    ``practice`` starts the practice printer if it does not run; see
-    `practice_printer` for when it is stopped.
+    ``practice``, ``practice-2`` and so on start that practice printer if it does not
+    run; see `practice_printer` for when it is stopped.
 
     Raises
     ------
     InputError
         No printer of that name, no key, or a key that others can read.
     """
-    if name == PRACTICE:
-        with practice_printer() as practice:
+    if number := practice_number(name):
+        with practice_printer(number=number) as practice:
             yield practice, True
         return
     printers = registered_printers()

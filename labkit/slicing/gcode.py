@@ -93,6 +93,15 @@ class GCode:
         return max((layer.z_mm for layer in self.layers), default=0.0)
 
     @property
+    def layer_index(self) -> dict[str, list[float]]:
+        """Where each layer begins in the file, its top and its time, for who watches the print."""
+        return {
+            "offset_bytes": [layer.offset for layer in self.layers],
+            "z_mm": [layer.z_mm for layer in self.layers],
+            "time_s": [layer.time_s for layer in self.layers],
+        }
+
+    @property
     def laid_mm(self) -> float:
         """Filament that is laid without the start and end code, as slicers state it."""
         own = self.feature_filament_mm.items()
