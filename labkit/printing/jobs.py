@@ -139,6 +139,34 @@ def planned_job(
     )
 
 
+def database() -> sa.Engine:
+    """The database of the lab's register, set up to survive a loss of power.
+
+    Raises
+    ------
+    InputError
+        The address is not one of a database, or its driver is not installed.
+    """
+    default = f"sqlite:///{home_folder() / 'register.sqlite'}"
+    try:
+        url = sa.make_url(os.environ.get("LABKIT_DATABASE_URL") or default)
+        lite = url.get_backend_name() == "sqlite"
+        engine = sa.create_engine(
+            url, poolclass=sa.NullPool, connect_args={"timeout": 30} if lite else {}
+        )
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise InputError(
+            f"LABKIT_DATABASE_URL cannot be used ({type(error).__name__})",
+            expected="sqlite:///FILE, or postgresql+DRIVER://… with its driver installed",
+            where="LABKIT_DATABASE_URL",
+            fix="correct it, or unset it to use the register in the lab's own folder",
+        ) from error
+    if lite:
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_immediately)
+    return engine
+
+
 class Register:
     """The lab's register in ``LABKIT_DATABASE_URL``, else ``register.sqlite`` in its folder.
 
@@ -151,24 +179,8 @@ class Register:
     """
 
     def __init__(self) -> None:
-        default = f"sqlite:///{home_folder() / 'register.sqlite'}"
-        try:
-            url = sa.make_url(os.environ.get("LABKIT_DATABASE_URL") or default)
-            self._where = url.render_as_string(hide_password=True)
-            lite = url.get_backend_name() == "sqlite"
-            self._engine = sa.create_engine(
-                url, poolclass=sa.NullPool, connect_args={"timeout": 30} if lite else {}
-            )
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise InputError(
-                f"LABKIT_DATABASE_URL cannot be used ({type(error).__name__})",
-                expected="sqlite:///FILE, or postgresql+DRIVER://… with its driver installed",
-                where="LABKIT_DATABASE_URL",
-                fix="correct it, or unset it to use the register in the lab's own folder",
-            ) from error
-        if lite:
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_immediately)
+        self._engine = database()
+        self._where = self._engine.url.render_as_string(hide_password=True)
         with self._transaction() as connection:
             _METADATA.create_all(connection)
 
