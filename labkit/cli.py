@@ -17,6 +17,7 @@ from labkit.errors import InputError, LabkitError, StorageError
 from labkit.gcode_commands import app as gcode
 from labkit.pacs.commands import app as pacs
 from labkit.part_commands import app as part
+from labkit.printing.hub_commands import app as hubs
 from labkit.profile_commands import app as profiles
 from labkit.terminal import Json, document, line, say, table
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(gcode, name="gcode")
+app.add_typer(hubs, name="hubs")
 app.add_typer(pacs, name="pacs")
 app.add_typer(part, name="part")
 app.add_typer(profiles, name="profiles")
