@@ -5,7 +5,6 @@ Heavy imports happen inside the commands, so that ``labkit --help`` answers at o
 
 import shlex
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ from labkit.errors import InputError, LabkitError, StorageError
 from labkit.gcode_commands import app as gcode
 from labkit.pacs.commands import app as pacs
 from labkit.part_commands import app as part
+from labkit.printing import commands as printing
+from labkit.printing import job_commands
 from labkit.printing.hub_commands import app as hubs
 from labkit.profile_commands import app as profiles
 from labkit.terminal import Json, document, line, say, table
@@ -35,6 +36,8 @@ app.add_typer(hubs, name="hubs")
 app.add_typer(pacs, name="pacs")
 app.add_typer(part, name="part")
 app.add_typer(profiles, name="profiles")
+app.add_typer(job_commands.jobs, name="jobs")
+app.add_typer(job_commands.queue, name="queue")
 
 CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
@@ -265,6 +268,12 @@ def verify(
     raise typer.Exit(0 if verification.intact else 4)
 
 
+app.command()(printing.submit)
+app.command()(printing.watch)
+app.command()(printing.dispatch)
+app.command("practice-printer")(printing.practice_printer)
+
+
 @app.command()
 def doctor(
     install: Annotated[bool, typer.Option("--install", help="Install what needs no root.")] = False,
@@ -284,46 +293,6 @@ def doctor(
     else:
         table(rows, ["tool", "state", "version", "for", "fix"])
     raise typer.Exit(0 if all(row["state"] == "ok" for row in rows) else 3)
-
-
-@app.command("practice-printer")
-def practice_printer(
-    stop: Annotated[
-        bool, typer.Option("--stop", help="End the one that a killed run left behind.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """A practice OctoPrint until interrupted (Ctrl-C); prints its address and key file.
-
-    Example: labkit practice-printer
-    """
-    from labkit.printing.practice import PracticePrinter
-
-    practice = PracticePrinter()
-    if stop:
-        running = practice.attach() is not None
-        practice.stop()
-        if as_json:
-            document({"stopped": running})
-        else:
-            line("stopped" if running else "none was running")
-        raise typer.Exit(0)
-    address = practice.start().url
-    about = {"address": address, "key_file": str(practice.key_file)}
-    try:
-        if as_json:
-            document(about)
-        else:
-            line(f"address   {address}")
-            line(f"key file  {practice.key_file}")
-        sys.stdout.flush()
-        say("runs until you press Ctrl-C")
-        while practice.attach() is not None:
-            time.sleep(5)
-    except KeyboardInterrupt:
-        say("stopped")
-    finally:
-        practice.stop()
 
 
 @app.command()

@@ -1,6 +1,6 @@
-"""A person's word before anything real is printed."""
+"""What a real print needs before it may begin: a person's word, and the lot of its material."""
 
-from labkit.errors import ApprovalError
+from labkit.errors import ApprovalError, ParameterError
 
 
 def check_approval(
@@ -43,3 +43,20 @@ def check_approval(
         fix=f"look at stage 04_slicing; to approve it set approved_by and approved_sha256 to "
         f"{gcode_sha256}",
     )
+
+
+def check_lot(material_lot: str, *, required: bool, practice: bool) -> None:
+    """Refuse a real print without the lot of a material whose profile asks for it.
+
+    Raises
+    ------
+    ParameterError
+        It is missing.
+    """
+    if required and not material_lot.strip() and not practice:
+        raise ParameterError(
+            "no lot of the material",
+            expected="what the spool says: the material's profile requires it",
+            where="05_printing, material_lot",
+            fix="give it: -p printing.material_lot=LOT",
+        )

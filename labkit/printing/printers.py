@@ -33,6 +33,7 @@ class RegisteredPrinter(BaseModel):
     url: str
     key_file: Path
     ca_file: Path | None = None
+    profile: str = ""
 
 
 def registered_printers() -> dict[str, RegisteredPrinter]:
@@ -50,6 +51,12 @@ def registered_printers() -> dict[str, RegisteredPrinter]:
         expected="for each printer its url, key_file and, if need be, ca_file",
         fix="correct it after the example in labkit.printing.printers",
     )
+
+
+def profile_of(name: str) -> str:
+    """The equipment profile of a printer: the one it is registered with, else its own name."""
+    told = registered_printers().get(name)
+    return (told.profile or name) if told is not None else name
 
 
 @contextmanager

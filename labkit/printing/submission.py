@@ -18,6 +18,7 @@ from labkit.home import home_folder
 from labkit.printing.jobs import BEFORE_START, ENDED, OPEN, Job, Register, State, planned_job
 from labkit.printing.kind import Channel, Printer
 from labkit.printing.messages import RunningJob, StoredFile
+from labkit.printing.people import check_right
 from labkit.printing.plan import Plan
 from labkit.printing.record import FIRMWARE, JobRecord, record_of
 from labkit.printing.watching import Outcome, Progress, Watch, look
@@ -66,7 +67,7 @@ def print_once(
     Raises
     ------
     ApprovalError
-        Nobody approved a print that is real.
+        Nobody approved a print that is real, or this person may not start one.
     InputError
         There is no G-code in the file, or it is another one than was planned, or another
         printer has this attempt already.
@@ -105,6 +106,8 @@ def print_once(
             where=str(gcode),
             fix="raise the attempt number to print this one",
         )
+    if job.state in BEFORE_START and not practice:
+        register.note(job.job_id, f"asked for by {check_right('start')}")
     if job.state not in ENDED:
         if job.state == "planned" and material_lot:
             register.note(job.job_id, f"material lot {material_lot}")

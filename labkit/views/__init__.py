@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit.views.bars import printing as printing
     from labkit.views.bars import progress as progress
     from labkit.views.countdowns import countdown as countdown
     from labkit.views.decisions import panel as panel
@@ -39,6 +40,7 @@ _HOMES = {
     "message": "words",
     "panel": "decisions",
     "printable": "parts",
+    "printing": "bars",
     "progress": "bars",
     "review": "reviews",
     "series": "scans",

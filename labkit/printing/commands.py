@@ -1,0 +1,273 @@
+"""``labkit submit``, ``watch``, ``dispatch`` and ``practice-printer``."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from labkit.printing.job_commands import report
+from labkit.terminal import Json, document, line, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labkit.printing.jobs import Job
+    from labkit.printing.watching import Progress
+
+CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
+Attempt = Annotated[int, typer.Option(help="Raise it to print once more.")]
+ApprovedBy = Annotated[str, typer.Option(help="Who approved exactly this G-code.")]
+ApprovedHash = Annotated[str, typer.Option(help="SHA-256 of the G-code that was approved.")]
+Lot = Annotated[str, typer.Option(help="What the spool says.")]
+
+
+def submit(
+    case: CasePath,
+    printer: Annotated[
+        str, typer.Option(help="Its name; `any`: into the queue, for `labkit dispatch`.")
+    ] = "practice",
+    attempt: Attempt = 1,
+    approved_by: ApprovedBy = "",
+    approved_sha256: ApprovedHash = "",
+    material_lot: Lot = "",
+    priority: Annotated[
+        Literal["emergency", "urgent", "routine"], typer.Option(help="In the queue.")
+    ] = "routine",
+    practice: Annotated[
+        bool, typer.Option("--practice", help="In the queue: for practice printers only.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a case's G-code to a printer and start it, once; or put it into the queue.
+
+    Returns when the printer has accepted; `labkit watch` follows it.
+
+    Example: labkit submit cases/C-0001 --printer bench-1 --approved-by "A. Smith"
+    """
+    from labkit.printing.approval import check_lot
+    from labkit.printing.case_prints import case_print
+
+    wanted = case_print(case)
+    hashed = approved_sha256 or (wanted.sha256 if approved_by else "")
+    if printer == "any":
+        about = _enqueue(wanted, attempt, hashed, approved_by, material_lot, priority, practice)
+        if as_json:
+            document(about)
+        else:
+            line(f"request {about['request']}: {about['status']}")
+        return
+    from labkit.printing.practice import practice_number
+    from labkit.printing.printers import connect, profile_of
+    from labkit.printing.submission import print_once
+
+    exercise = practice_number(printer) is not None
+    word = wanted.approval(profile_of(printer), hashed, approved_by, practice=exercise)
+    check_lot(material_lot, required=wanted.plan.lot_required, practice=exercise)
+    if exercise:
+        _keep_running(printer)
+    with connect(printer) as (server, is_practice):
+        record = print_once(
+            wanted.gcode,
+            case_code=wanted.case.order.case,
+            printer_name=printer,
+            printer=server,
+            practice=is_practice,
+            attempt=attempt,
+            approval=word,
+            material_lot=material_lot,
+            plan=wanted.plan,
+            follow=False,
+            progress=_teller(),
+        )
+    report(record, as_json)
+    if not as_json and record.state == "printing":
+        line(f"next: labkit watch {case}")
+
+
+def _keep_running(printer: str) -> None:
+    """A practice printer that is started here goes on when this command has ended."""
+    from labkit.printing.practice import PracticePrinter, practice_number
+
+    PracticePrinter(number=practice_number(printer) or 1).start()
+
+
+def _enqueue(
+    wanted: Any,
+    attempt: int,
+    hashed: str,
+    approved_by: str,
+    material_lot: str,
+    priority: Literal["emergency", "urgent", "routine"],
+    practice: bool,
+) -> dict[str, object]:
+    from labkit.printing.approval import check_lot
+    from labkit.printing.people import check_right
+    from labkit.printing.queue import Queue
+
+    word = wanted.approval(wanted.profile, hashed, approved_by, practice=practice)
+    check_lot(material_lot, required=wanted.plan.lot_required, practice=practice)
+    request = Queue().add(
+        case_code=wanted.case.order.case,
+        attempt=attempt,
+        practice=practice,
+        gcode=wanted.gcode,
+        gcode_sha256=wanted.sha256,
+        approval=word,
+        material_lot=material_lot,
+        need=wanted.need(practice=practice, priority=priority),
+        asked_by="practice" if practice else check_right("start"),
+    )
+    return {"request": request.number, "case": request.case_code, "status": request.status}
+
+
+def watch(
+    case: CasePath,
+    job: Annotated[str, typer.Option(help="Of several jobs of the case.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Follow a case's print to its end; Ctrl-C leaves the print as it is.
+
+    Nothing is started. It can be left and taken up again as often as one likes.
+
+    Example: labkit watch cases/C-0001
+    """
+    from labkit.case import Case
+    from labkit.printing.fleet import reached
+    from labkit.printing.jobs import Register
+    from labkit.printing.submission import follow_job
+
+    chosen = _job_of(Register().jobs(case_code=Case(case).order.case), job, str(case))
+    with reached(chosen.printer) as (printer, _):
+        record = follow_job(chosen.job_id, printer, plan=_plan_of(case), progress=_teller())
+    report(record, as_json)
+    raise typer.Exit(0 if record.state == "finished" else 1)
+
+
+def _plan_of(case: Path) -> Any:
+    from labkit.errors import CaseError
+    from labkit.printing.case_prints import case_print
+
+    try:
+        return case_print(case).plan
+    except CaseError:
+        return None  # sliced again since: the print that goes on is another file's
+
+
+def _job_of(known: "list[Job]", wanted: str, where: str) -> "Job":
+    from labkit.errors import InputError
+    from labkit.printing.jobs import OPEN
+
+    named = [job for job in known if not wanted or job.job_id == wanted]
+    going = [job for job in named if job.state in OPEN] or named
+    if len(going) == 1:
+        return going[0]
+    listed = ", ".join(f"{job.job_id} ({job.printer}, {job.state})" for job in named)
+    raise InputError(
+        f"{len(going)} jobs could be meant: {listed}" if named else "no job of this case",
+        expected="one job",
+        where=where,
+        fix="name it: --job" if named else "start one: `labkit submit`, or `labkit run`",
+    )
+
+
+def _teller() -> "Callable[[Progress], None]":
+    """A sentence on stderr for each thing that is new; progress at most once a second."""
+    said, at = "", 0.0
+
+    def tell(progress: "Progress") -> None:
+        nonlocal said, at
+        moment = time.monotonic()
+        if progress.says != said and (moment - at > 1 or "ALARM" in progress.says):
+            said, at = progress.says, moment
+            say(str(progress))
+
+    return tell
+
+
+def dispatch(
+    stay: Annotated[bool, typer.Option("--stay", help="Go on when the queue is empty.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Work through the queue: each free printer gets what is next for it, and only once.
+
+    Ctrl-C leaves the prints as they are; the next `labkit dispatch` takes them up.
+
+    Example: labkit dispatch --stay
+    """
+    from labkit.printing.dispatch import lab_policy
+    from labkit.printing.dispatcher import Dispatcher
+    from labkit.printing.fleet import practice_names, reached
+    from labkit.printing.lab_places import lab_places, usable_printers
+    from labkit.printing.queue import Queue
+
+    dispatcher = Dispatcher(
+        connect=reached,
+        printers=usable_printers(practice_names()),
+        places=lab_places,
+        policy=lab_policy(),
+        say=say,
+    )
+    try:
+        dispatcher.run(until_empty=not stay)
+    except KeyboardInterrupt:
+        dispatcher.stop()
+        raise
+    left = Queue().requests("waiting", "taken", "held")
+    if as_json:
+        document({"left": [{"request": one.number, "status": one.status} for one in left]})
+    for one in left if not as_json else []:
+        line(f"request {one.number} of {one.case_code}: {one.status}. {one.told}")
+    raise typer.Exit(1 if left else 0)
+
+
+def practice_printer(
+    count: Annotated[int, typer.Option(min=1, max=20, help="How many.")] = 1,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End those that a killed run left behind.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Practice OctoPrints until interrupted (Ctrl-C); prints their addresses and key files.
+
+    Example: labkit practice-printer --count 3
+    """
+    from labkit.printing.fleet import practice_names
+    from labkit.printing.practice import PracticePrinter, practice_number
+
+    if stop:
+        running = practice_names()
+        for name in running:
+            PracticePrinter(number=practice_number(name) or 1).stop()
+        if as_json:
+            document({"stopped": bool(running)})
+        else:
+            line("stopped" if running else "none was running")
+        raise typer.Exit(0)
+    fleet = [PracticePrinter(number=number) for number in range(1, count + 1)]
+    try:
+        rows = [_started(practice) for practice in fleet]
+        if as_json:
+            document(rows[0] if count == 1 else {"printers": rows})
+        else:
+            for row in rows:
+                line(f"{row['printer']}\naddress   {row['address']}\nkey file  {row['key_file']}")
+        sys.stdout.flush()
+        say("runs until you press Ctrl-C" if count == 1 else "they run until you press Ctrl-C")
+        while any(practice.attach() is not None for practice in fleet):
+            time.sleep(5)
+    except KeyboardInterrupt:
+        say("stopped")
+    finally:
+        for practice in fleet:
+            practice.stop()
+
+
+def _started(practice: Any) -> dict[str, str]:
+    address = practice.start().url
+    return {
+        "printer": practice.name,
+        "address": address,
+        "key_file": str(practice.key_file),
+    }
