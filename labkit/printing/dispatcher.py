@@ -35,6 +35,9 @@ TICK_S = 0.5
 REST_S = 30.0
 """How long a printer that could not begin a print is left alone."""
 
+LOOK_AGAIN_S = 60.0
+"""How often a print that was lost is looked for again."""
+
 LOOKED_AT = 50
 """So many of those that are next are held against the printers at each look."""
 
@@ -74,6 +77,7 @@ class Dispatcher:
     _register: Register = field(default_factory=Register)
     _work: dict[str, _Work] = field(default_factory=dict)
     _resting: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _look_again_at: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self, *, until_empty: bool = True) -> None:
@@ -87,6 +91,8 @@ class Dispatcher:
         self._take_up()
         while not self._stop.is_set():
             self._collect()
+            if time.monotonic() > self._look_again_at:
+                self._take_up()
             could = self._hand_out()
             if until_empty and not self._work and not could and not self._resting:
                 break
@@ -97,11 +103,25 @@ class Dispatcher:
         self._stop.set()
 
     def _take_up(self) -> None:
-        """What a dispatcher before this one had given to a printer stays with that printer."""
-        for request in self._queue.requests("taken"):
-            if request.printer in self.printers and request.printer not in self._work:
+        """What a printer was given before stays with it; what was lost there is looked at again."""
+        self._look_again_at = time.monotonic() + LOOK_AGAIN_S
+        for request in self._queue.requests("taken", "held"):
+            if request.printer not in self.printers or request.printer in self._work:
+                continue
+            if request.status == "held" and not self._may_have_cleared_up(request):
+                continue
+            if request.status == "taken":
                 self.say(f"request {request.number} is taken up again on {request.printer}")
-                self._begin(request, request.printer)
+            self._begin(request, request.printer)
+
+    def _may_have_cleared_up(self, request: Request) -> bool:
+        """Whether the server, or a person who looked, may know by now what became of it."""
+        job = self._job(request, request.printer)
+        return (
+            job is not None
+            and job.state in ("lost", "finished")
+            and self._queue.take_again(request.number)
+        )
 
     def _collect(self) -> None:
         for printer, work in list(self._work.items()):
@@ -224,7 +244,8 @@ class Dispatcher:
             self._withdraw_others(record)
         status: Literal["done", "held"] = "done" if record.state == "finished" else "held"
         self._queue.close(request.number, status, told)
-        self.say(f"request {request.number} is {status}. {told}")
+        if told != request.told:
+            self.say(f"request {request.number} is {status}. {told}")
 
     def _withdraw_others(self, record: JobRecord) -> None:
         """End what was prepared for the same attempt on printers that could not begin it."""

@@ -35,7 +35,7 @@ _SAID = {
     "Connected": "the server has its line to the printer",
     "PrinterReset": "the printer's board started anew",
     "FilamentChange": "the printer asks for another filament",
-    "CommandSuppressed": "the server holds back commands of the file",
+    "CommandSuppressed": "the server holds back a command of the file",
 }
 
 _EVENTS = [*_ENDS, *_SAID, "Error"]
@@ -205,7 +205,8 @@ def _event(kind: str, payload: Mapping[str, Any]) -> list[Pushed]:
     if kind == "Error":
         return [Fault(told)]
     if kind in _SAID:
-        return [Said(_SAID[kind])]
+        command = str(payload.get("command") or "") if kind == "CommandSuppressed" else ""
+        return [Said(f"{_SAID[kind]}: {command}" if command else _SAID[kind])]
     if kind == "PrintDone":
         return [Ended(name, "finished", print_time_s=payload.get("time"))]
     if kind == "PrintCancelled" or payload.get("reason") == "cancelled":

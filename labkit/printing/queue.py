@@ -178,6 +178,16 @@ class Queue:
         """Let a taken request wait again, because its job surely never started."""
         return self._move(number, "waiting", told, only_from=("taken",), printer="")
 
+    def take_again(self, number: int) -> bool:
+        """Let a held request stay with its printer, which may know more by now."""
+        with transaction(self._engine) as connection:
+            done = connection.execute(
+                _REQUESTS.update()
+                .where(_REQUESTS.c.number == number, _REQUESTS.c.status == "held")
+                .values(status="taken")
+            )
+            return done.rowcount == 1
+
     def close(self, number: int, status: Literal["done", "held"], told: str) -> bool:
         """End a taken request."""
         return self._move(number, status, told, only_from=("taken",))
