@@ -126,8 +126,8 @@ missing_for_tests() {
     have chromium || ! available chromium || echo chromium
     # playwright's own node needs it
     installed libatomic1 || echo libatomic1
-    # a PACS to talk to, and a second judge of DICOM files
-    for package in orthanc orthanc-dicomweb dicom3tools; do
+    # a PACS to talk to, a second judge of DICOM files, and a register on a server
+    for package in orthanc orthanc-dicomweb dicom3tools postgresql; do
         installed $package || echo $package
     done
 }
@@ -202,21 +202,23 @@ provide_system() {
 }
 
 provide_for_tests() {
-    if have apt-get && ! installed orthanc; then
+    local service new=()
+    if have apt-get; then
+        for service in orthanc postgresql; do installed $service || new+=("$service"); done
         provide missing_for_tests
-        if installed orthanc; then retire_orthanc; fi
-    elif have apt-get; then
-        provide missing_for_tests
+        for service in "${new[@]}"; do
+            ! installed "$service" || retire "$service"
+        done
     fi
     have chromium || say 'no chromium (on Ubuntu it is a snap): the tests in a browser will be skipped'
 }
 
-# Its package starts a PACS for the whole network, now and at every boot; the tests start theirs.
-retire_orthanc() {
+# Their packages start servers, now and at every boot; the tests start their own.
+retire() {
     have systemctl || return 0
-    as_root systemctl disable orthanc &&
-        { [ ! -d /run/systemd/system ] || as_root systemctl stop orthanc; } ||
-        say 'orthanc may run as a service: sudo systemctl disable --now orthanc'
+    as_root systemctl disable "$1" &&
+        { [ ! -d /run/systemd/system ] || as_root systemctl stop "$1"; } ||
+        say "$1 may run as a service: sudo systemctl disable --now $1"
 }
 
 # --- the virtual environment ------------------------------------------------------------
