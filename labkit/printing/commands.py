@@ -173,14 +173,14 @@ def _job_of(known: "list[Job]", wanted: str, where: str) -> "Job":
 
 
 def _teller() -> "Callable[[Progress], None]":
-    """A sentence on stderr for each thing that is new; progress at most once a second."""
-    said, at = "", 0.0
+    """Says each change of state and each alarm, and how far it is at most once a second."""
+    state, at = "", 0.0
 
     def tell(progress: "Progress") -> None:
-        nonlocal said, at
+        nonlocal state, at
         moment = time.monotonic()
-        if progress.says != said and (moment - at > 1 or "ALARM" in progress.says):
-            said, at = progress.says, moment
+        if progress.state != state or progress.is_alarm or moment - at > 1:
+            state, at = progress.state, moment
             say(str(progress))
 
     return tell

@@ -20,6 +20,9 @@ HEAT_S = 5.0
 OUTSIDE_S = 15.0
 """A temperature may be outside its window for so long before it is told."""
 
+ALARM = "ALARM: "
+"""How a sentence begins that asks somebody to look at the printer."""
+
 SETTLE_S = 10.0
 """How long an idle server may take to show what became of a print."""
 
@@ -51,8 +54,14 @@ class Progress:
     heaters: tuple[Heater, ...] = ()
 
     def __str__(self) -> str:
+        done = f", {self.done_percent:.0f} %" if self.done_bytes else ""
         left = "" if self.left_s is None else f", {_duration(self.left_s)} left"
-        return f"{self.says} {self.done_percent:.0f} %{left}"
+        return f"{self.says}{done}{left}"
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether somebody should look at the printer."""
+        return self.says.startswith(ALARM)
 
     @property
     def done_percent(self) -> float:
@@ -257,7 +266,7 @@ class Watch:
             since = self._outside_since.setdefault(heater.name, moment)
             if heater.name in self._been_inside and moment - since >= OUTSIDE_S:
                 self._been_inside.discard(heater.name)  # told once, until it is back
-                self._log.note(f"ALARM: {wrong}, {self._place()}")
+                self._log.note(f"{ALARM}{wrong}, {self._place()}")
 
     def _warming(self) -> tuple[int, ...]:
         return tuple(round(each.actual_c) for each in self._heaters if each.is_off_target)
@@ -279,8 +288,8 @@ class Watch:
             self._log.reached(position)
 
     def _alarm(self, job: RunningJob, told: str) -> None:
-        self._log.note(f"ALARM: {told}")
-        self._tell_of(job, f"ALARM: {told}")
+        self._log.note(f"{ALARM}{told}")
+        self._tell_of(job, f"{ALARM}{told}")
 
     def _tell_of(self, job: RunningJob, says: str) -> None:
         left, layers = job.remaining_s, 0

@@ -98,7 +98,7 @@ def test_layer_by_layer_with_time_left(clock: list[float]) -> None:
     assert [one.layer for one in told] == [0, 1, 2, 2, 3]
     assert {one.layers for one in told} == {3}
     assert told[0].left_s is not None
-    assert str(told[1]).startswith("Printing, at byte 120 of 1000, layer 1 of 3, 0.30 mm 12 %, ")
+    assert str(told[1]).startswith("Printing, at byte 120 of 1000, layer 1 of 3, 0.30 mm, 12 %, ")
     assert log.at[-1] == 1000
 
 
