@@ -52,6 +52,9 @@ _PHASES: dict[str, Phase] = {
     "Transferring": "busy",
 }
 
+_SENT, _HEARD = r"(?:Send: |>>> )", r"(?:Recv: |<<< )"
+"""How the terminal marks its lines, before OctoPrint 2 and since."""
+
 
 def running_job(told: Mapping[str, Any], state: object) -> RunningJob:
     """What the server does now, from ``/api/job`` or a push message."""
@@ -74,10 +77,10 @@ def running_job(told: Mapping[str, Any], state: object) -> RunningJob:
 def told_settings(terminal: Sequence[str]) -> str:
     """The firmware's settings out of the terminal's lines, "" until the answer is whole."""
     lines = list(terminal)
-    asked = next((n for n, line in enumerate(lines) if re.search(r"Send: .*\bM503\b", line)), None)
+    asked = next((n for n, line in enumerate(lines) if re.match(rf"{_SENT}.*\bM503\b", line)), None)
     if asked is None:
         return ""
-    answers = [line.removeprefix("Recv: ") for line in lines[asked + 1 :] if "Recv: " in line]
+    answers = [line[heard.end() :] for line in lines[asked:] if (heard := re.match(_HEARD, line))]
     whole = next((n for n, line in enumerate(answers) if line.startswith("ok")), None)
     if whole is None:
         return ""
