@@ -51,6 +51,12 @@ class Administrator:
         told = {"plugins": {"classicwebcam": {"snapshot": snapshot_url}}}
         self.ask("POST", "/api/settings", told)
 
+    def serial(self, settings: dict[str, float]) -> None:
+        """Change how the server speaks to its printer; counts from the next connection on."""
+        self.ask("POST", "/api/settings", {"serial": settings})
+        for command in ("disconnect", "connect"):
+            self.ask("POST", "/api/connection", {"command": command})
+
     def inject(self, fault: str) -> None:
         """Have the virtual printer do something wrong."""
         self.ask("POST", "/api/printer/command", {"command": f"!!DEBUG:{fault}"})
