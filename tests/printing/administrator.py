@@ -35,16 +35,33 @@ class Administrator:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def user(self, name: str, rights: Collection[str]) -> str:
+    def user(self, name: str, rights: Collection[str], *, groups: Collection[str] = ()) -> str:
         """The key of a user with exactly these rights, who is made where there is none."""
         known = {user["name"] for user in self.ask("GET", "/api/access/users")["users"]}
-        asked = {"permissions": sorted(rights), "groups": [], "active": True, "admin": False}
+        asked = {"permissions": sorted(rights), "groups": [*groups], "active": True, "admin": False}
         if name in known:
             self.ask("PUT", f"/api/access/users/{name}", asked)
         else:
             wanted = {"name": name, "password": PASSWORD, **asked}
             self.ask("POST", "/api/access/users", wanted)
         return str(self.ask("POST", f"/api/access/users/{name}/apikey")["apikey"])
+
+    def decide(self, user: str, *, allow: bool) -> None:
+        """Log in as a user, as a browser would, and decide on the request for a key."""
+        with requests.Session() as session:
+            session.get(f"{self.url}/login/", timeout=LIMIT_S).raise_for_status()
+            token = next(cookie.value for cookie in session.cookies if "csrf" in cookie.name)
+            session.headers["X-CSRF-Token"] = token or ""
+            who = {"user": user, "pass": PASSWORD}
+            session.post(f"{self.url}/api/login", json=who, timeout=LIMIT_S).raise_for_status()
+            (pending,) = session.get(f"{self.url}/api/plugin/appkeys", timeout=LIMIT_S).json()[
+                "pending"
+            ]
+            session.post(
+                f"{self.url}/plugin/appkeys/decision/{pending}",
+                json={"decision": allow},
+                timeout=LIMIT_S,
+            ).raise_for_status()
 
     def camera(self, snapshot_url: str) -> None:
         """Say where the camera's stills are."""
