@@ -165,7 +165,7 @@ def add(
     told = RegisteredPrinter(
         url=url,
         key_file=Path("keys") / name,
-        ca_file=ca_file.absolute() if ca_file is not None else None,
+        ca_file=_in_home(ca_file),
         kind=kind.value,
         profile=profile,
         old_server_accepted=old_server_accepted,
@@ -198,10 +198,22 @@ def add(
     say(f"its key lies in {home_folder() / told.key_file}")
 
 
+def _in_home(file: Path | None) -> Path | None:
+    """As the table names it: relative to the lab's folder where it lies in there."""
+    from labkit.home import home_folder
+
+    if file is None:
+        return None
+    file = file.absolute()
+    return file.relative_to(home_folder()) if file.is_relative_to(home_folder()) else file
+
+
 def _granted(told: "RegisteredPrinter", user: str) -> str:
+    from labkit.home import home_folder
     from labkit.printing.application_key import ApplicationKeys, granted_key
 
-    keys = ApplicationKeys(told.url, ca_file=told.ca_file)
+    ca_file = home_folder() / told.ca_file if told.ca_file is not None else None
+    keys = ApplicationKeys(told.url, ca_file=ca_file)
     request = keys.ask(user)
     say(f"open {request.confirm_at}")
     say(

@@ -271,6 +271,19 @@ def test_tables_and_names_that_take_no_new_printer(
     assert written() == ["printers.yaml"]
 
 
+def test_certificate_is_named_from_the_labs_folder_where_it_lies_there(
+    typed: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "away.pem").touch()
+    (home_folder() / "ca.pem").touch()
+    with stub(person("1.11.8")) as server:
+        for name, file in (("a", home_folder() / "ca.pem"), ("b", tmp_path / "away.pem")):
+            add = ("printers", "add", name, "--url", server.url, "--key-file", key_in(tmp_path))
+            assert typed(*add, "--ca-file", file)[0] == 0
+    files = {name: told.ca_file for name, told in registered_printers().items()}
+    assert files == {"a": Path("ca.pem"), "b": tmp_path / "away.pem"}
+
+
 def test_table_without_a_last_line_end_is_kept(typed: Any, tmp_path: Path) -> None:
     path = home_folder() / "printers.yaml"
     path.write_text(OLD.rstrip("\n"))
