@@ -19,6 +19,7 @@ from labkit.part_commands import app as part
 from labkit.printing import commands as printing
 from labkit.printing import job_commands
 from labkit.printing.hub_commands import app as hubs
+from labkit.printing.printer_commands import app as printers
 from labkit.profile_commands import app as profiles
 from labkit.terminal import Json, document, line, say, table
 
@@ -35,6 +36,7 @@ app.add_typer(gcode, name="gcode")
 app.add_typer(hubs, name="hubs")
 app.add_typer(pacs, name="pacs")
 app.add_typer(part, name="part")
+app.add_typer(printers, name="printers")
 app.add_typer(profiles, name="profiles")
 app.add_typer(job_commands.jobs, name="jobs")
 app.add_typer(job_commands.queue, name="queue")

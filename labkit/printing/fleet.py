@@ -24,6 +24,7 @@ class Seen:
     Parameters
     ----------
     product : the kind of its server, "" where it did not answer.
+    user : whom the key stands for.
     now : what it does; None where it did not answer.
     trouble : why it could not be asked, in words.
     job : the lab's job that it prints, or that was left open there.
@@ -34,6 +35,7 @@ class Seen:
     practice: bool
     product: str = ""
     version: str = ""
+    user: str = ""
     now: RunningJob | None = None
     trouble: str = ""
     job: Job | None = None
@@ -102,7 +104,7 @@ def _look(name: str, jobs: list[Job], *, pictures: bool) -> Seen:
         with reached(name) as (printer, _):
             who, now = printer.who(), printer.job()
             return Seen(
-                *(name, practice, printer.product, who.version, now),
+                *(name, practice, printer.product, who.version, who.user, now),
                 job=next((one for one in jobs if one.file_name == now.file_name), None) or job,
                 heaters=printer.heaters(),
                 picture=printer.picture() if pictures else None,

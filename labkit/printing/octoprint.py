@@ -9,6 +9,7 @@ import re
 import time
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from labkit.errors import PrinterError
 from labkit.printing.kind import Ability, Channel
@@ -230,10 +231,13 @@ class OctoPrint(WebPrinter):
         return OctoPrintChannel(self.url, self.session, self.ca_file)
 
     def picture(self) -> bytes | None:
-        """A still of the camera; None without one, or where the key may not see the settings.
+        """A still of the camera; None without one, or where the key may not learn of it.
 
-        OctoPrint does not hand stills through: it says where they are, which may be an
-        address that only the server itself can reach.
+        To learn of it takes SETTINGS_READ and WEBCAM.
+
+        OctoPrint does not hand stills through: it says where they are.  On a printer's own
+        computer that is often ``http://127.0.0.1``, which only means something there: the
+        lab gives ``snapshot_url`` then.
         """
         address = self._snapshot_url
         if not address:
@@ -241,6 +245,8 @@ class OctoPrint(WebPrinter):
             if answer.status_code == 403:
                 return None
             address = str((self._decoded(answer).get("webcam") or {}).get("snapshotUrl") or "")
+            if _is_loopback(address) and not _is_loopback(self.url):
+                return None  # the server's own camera: here it would be another one, or none
         return still(address) if address else None
 
     def firmware_settings(self) -> str | None:
@@ -261,3 +267,8 @@ class OctoPrint(WebPrinter):
             while time.monotonic() < give_up and not told_settings(heard):
                 channel.read(timeout_s=0.2)
         return told_settings(heard) or None
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")

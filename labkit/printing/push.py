@@ -33,12 +33,11 @@ _SAID = {
     "PrintResumed": "resumed",
     "Disconnected": "the server lost its line to the printer",
     "Connected": "the server has its line to the printer",
-    "PrinterReset": "the printer's board started anew",
     "FilamentChange": "the printer asks for another filament",
     "CommandSuppressed": "the server holds back a command of the file",
 }
 
-_EVENTS = [*_ENDS, *_SAID, "Error"]
+_EVENTS = [*_ENDS, *_SAID, "PrinterReset", "Error"]
 
 _PHASES: dict[str, Phase] = {
     "Operational": "ready",
@@ -51,6 +50,9 @@ _PHASES: dict[str, Phase] = {
     "Sending": "busy",
     "Transferring": "busy",
 }
+
+_SENT, _HEARD = r"(?:Send: |>>> )", r"(?:Recv: |<<< )"
+"""How the terminal marks its lines, before OctoPrint 2 and since."""
 
 
 def running_job(told: Mapping[str, Any], state: object) -> RunningJob:
@@ -74,10 +76,10 @@ def running_job(told: Mapping[str, Any], state: object) -> RunningJob:
 def told_settings(terminal: Sequence[str]) -> str:
     """The firmware's settings out of the terminal's lines, "" until the answer is whole."""
     lines = list(terminal)
-    asked = next((n for n, line in enumerate(lines) if re.search(r"Send: .*\bM503\b", line)), None)
+    asked = next((n for n, line in enumerate(lines) if re.match(rf"{_SENT}.*\bM503\b", line)), None)
     if asked is None:
         return ""
-    answers = [line.removeprefix("Recv: ") for line in lines[asked + 1 :] if "Recv: " in line]
+    answers = [line[heard.end() :] for line in lines[asked:] if (heard := re.match(_HEARD, line))]
     whole = next((n for n, line in enumerate(answers) if line.startswith("ok")), None)
     if whole is None:
         return ""
@@ -201,9 +203,11 @@ class OctoPrintChannel:
 
 
 def _event(kind: str, payload: Mapping[str, Any]) -> list[Pushed]:
-    name, told = str(payload.get("path") or ""), str(payload.get("error") or "")
+    name, why = str(payload.get("path") or ""), _why(str(payload.get("error") or ""))
     if kind == "Error":
-        return [Fault(told)]
+        return [Fault(why)]
+    if kind == "PrinterReset":
+        return [Fault("the printer's board started anew")]
     if kind in _SAID:
         command = str(payload.get("command") or "") if kind == "CommandSuppressed" else ""
         return [Said(f"{_SAID[kind]}: {command}" if command else _SAID[kind])]
@@ -211,4 +215,14 @@ def _event(kind: str, payload: Mapping[str, Any]) -> list[Pushed]:
         return [Ended(name, "finished", print_time_s=payload.get("time"))]
     if kind == "PrintCancelled" or payload.get("reason") == "cancelled":
         return [Ended(name, "cancelled")]
-    return [Ended(name, "failed", told)] if kind == "PrintFailed" else []
+    return [Ended(name, "failed", why)] if kind == "PrintFailed" else []
+
+
+def _why(told: str) -> str:
+    """The server's reason in words, "" where it knows none."""
+    told = told.strip().removesuffix(":")
+    if told == "unknown":  # so says OctoPrint 2, whose error comes after
+        return ""
+    if re.match(r"\w+(Exception|Error)\b", told):
+        return f"the server lost its line to the printer ({told})"
+    return told

@@ -23,6 +23,9 @@ OUTSIDE_S = 15.0
 ALARM = "ALARM: "
 """How a sentence begins that asks somebody to look at the printer."""
 
+AFTERMATH_S = 1.0
+"""Why a print ended may be told for so long after its end."""
+
 SETTLE_S = 10.0
 """How long an idle server may take to show what became of a print."""
 
@@ -137,6 +140,8 @@ class Watch:
         self._limit_s, self._plan, self._tell = silence_limit_s, plan, tell
         self._filepos, self._layer = filepos_bytes or 0, 0
         self._error = ""
+        self._ended: Ended | None = None
+        self._ended_at = 0.0
         self._sign: tuple[object, ...] = ()
         self._alarmed = False
         moment = time.monotonic()
@@ -160,9 +165,12 @@ class Watch:
         for pushed in self._channel.read(timeout_s=POLL_S / 2):
             if outcome := self._pushed(pushed):
                 return outcome
-        if time.monotonic() < self._next_poll:
+        moment = time.monotonic()
+        if self._ended is not None:
+            return self._unhappy(self._ended) if moment >= self._ended_at + AFTERMATH_S else None
+        if moment < self._next_poll:
             return None
-        self._next_poll = time.monotonic() + POLL_S
+        self._next_poll = moment + POLL_S
         return self._polled()
 
     def _pushed(self, pushed: Pushed) -> Outcome | None:
@@ -180,12 +188,21 @@ class Watch:
             case Ended(state="finished", print_time_s=seconds):
                 self._filepos = self._size
                 return Outcome("finished", "the server reported the end", seconds)
-            case Ended(state="cancelled"):
-                return Outcome("cancelled", f"cancelled at the printer, {self._place()}")
-            case Ended(told=told):
-                why = told or self._error or "the printer disconnected"
-                return Outcome("failed", f"the server reported a failure, {self._place()}: {why}")
+            case Ended() if self._ended is None:
+                self._ended, self._ended_at = pushed, time.monotonic()
+                if pushed.state == "cancelled":
+                    self._error = ""  # the print outlived what was told before
         return None
+
+    def _unhappy(self, ended: Ended) -> Outcome:
+        """The end of a print that did not succeed, with what was told of it right after.
+
+        A board that starts anew is reported as a cancelled print before it is reported.
+        """
+        if ended.state == "cancelled" and not self._error:
+            return Outcome("cancelled", f"cancelled at the printer, {self._place()}")
+        why = ended.told or self._error or "the printer disconnected"
+        return Outcome("failed", f"the server reported a failure, {self._place()}: {why}")
 
     def _polled(self) -> Outcome | None:
         moment = time.monotonic()
@@ -275,8 +292,8 @@ class Watch:
         position = job.filepos_bytes
         if position is None and job.done_share is not None:
             position = int(job.done_share * self._size)
-        if position is None or position == self._filepos:
-            return
+        if position is None or position <= self._filepos:
+            return  # a server that stops a print may tell 0 before it tells the stop
         self._filepos = position
         if self._plan is not None and job.filepos_bytes is not None:
             layer = self._plan.layer_at(position)

@@ -1,11 +1,13 @@
 """HTTP to a printer's server: time-outs, no redirects, and errors in words."""
 
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from labkit.errors import InputError, PrinterError
 
@@ -21,17 +23,30 @@ def was_answered(error: PrinterError) -> bool:
 
 
 LARGEST_STILL_BYTES = 20_000_000
+STILL_LIMIT_S = 10.0
+"""For all of a still; a camera that only streams never comes to an end."""
+
+_PICTURES = (b"\xff\xd8", b"\x89PNG")
 
 
 def still(address: str) -> bytes | None:
     """A JPEG or PNG from a camera's address, asked for without any key; None if there is none."""
-    with suppress(requests.RequestException, ValueError), requests.Session() as session:
+    give_up = time.monotonic() + STILL_LIMIT_S
+    picture = b""
+    with suppress(requests.RequestException, HTTPError, ValueError), requests.Session() as session:
         session.trust_env = False
         asked = session.get(address, timeout=(2.0, 5.0), allow_redirects=False, stream=True)
         with asked as answer:
-            picture: bytes = answer.raw.read(LARGEST_STILL_BYTES, decode_content=True)
-            if answer.ok and picture.startswith((b"\xff\xd8", b"\x89PNG")):
-                return picture
+            if answer.status_code != 200:
+                return None
+            while piece := answer.raw.read1(1 << 16, decode_content=True):
+                picture += piece
+                is_picture = len(picture) < 4 or picture.startswith(_PICTURES)
+                too_much = len(picture) > LARGEST_STILL_BYTES or time.monotonic() > give_up
+                if too_much or not is_picture:
+                    return None
+        if picture.startswith(_PICTURES):
+            return picture
     return None
 
 

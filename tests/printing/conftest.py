@@ -1,30 +1,67 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from labkit.printing.locked import install_locked
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import PracticePrinter, install_server
+
+from .administrator import Administrator, with_global_key
+
+NEXT_VERSION = "2.0.0rc7"
+NEXT_LOCK = Path(__file__).with_name("octoprint-2.lock")
+
+
+@contextmanager
+def running(home: Path, program: Path | None = None) -> Iterator[PracticePrinter]:
+    """A practice printer in a lab of its own, stopped at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_HOME", str(home))
+        config = PracticePrinter._config
+        patch.setattr(PracticePrinter, "_config", lambda self: with_global_key(config(self)))
+        if program is not None:
+            patch.setenv("LABKIT_OCTOPRINT", str(program))
+        practice = PracticePrinter()
+        try:
+            practice.start()
+            patch.undo()
+            yield practice
+        finally:
+            patch.setenv("LABKIT_HOME", str(home))
+            practice.stop()
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticePrinter]:
     """A real OctoPrint with its virtual printer, for all tests; its home is not theirs."""
     install_server(lambda _: None)
-    home = tmp_path_factory.mktemp("server-home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_HOME", str(home))
-        practice = PracticePrinter()
-        practice.start()
-    yield practice
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_HOME", str(home))
-        practice.stop()
+    with running(tmp_path_factory.mktemp("server-home", numbered=False)) as practice:
+        yield practice
 
 
 @pytest.fixture(scope="session")
-def server_home(server: PracticePrinter, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp() / "server-home0"
+def next_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticePrinter]:
+    """The same of the OctoPrint that is to come."""
+    program = install_locked("octoprint", NEXT_VERSION, NEXT_LOCK, lambda _: None) / "octoprint"
+    with running(tmp_path_factory.mktemp("next-home", numbered=False), program) as practice:
+        yield practice
+
+
+@pytest.fixture(params=["1.11.8", NEXT_VERSION])
+def version(request: pytest.FixtureRequest) -> str:
+    """Of the server that a test speaks to; each test runs with both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def server_home(
+    request: pytest.FixtureRequest, version: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    is_next = version == NEXT_VERSION
+    request.getfixturevalue("next_server" if is_next else "server")
+    return tmp_path_factory.getbasetemp() / ("next-home" if is_next else "server-home")
 
 
 @pytest.fixture
@@ -35,3 +72,9 @@ def printer(server_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found is not None
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "lab"))
     return found
+
+
+@pytest.fixture
+def administrator(printer: OctoPrint) -> Administrator:
+    """Who may do everything on the shared server."""
+    return Administrator(printer.url)

@@ -31,6 +31,10 @@ class Stub(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Stub
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.do_GET()
+
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         status, content = self.server.answers.get(self.path, (404, {}))
