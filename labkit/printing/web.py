@@ -135,32 +135,36 @@ class WebPrinter:
             )
             if answer.status_code >= 500 and answer.status_code != also:
                 answer.raise_for_status()
-        except requests.exceptions.SSLError as error:
-            raise PrinterError(
-                "the server's certificate is not trusted",
-                expected="one that the printer's ca_file vouches for",
-                where=self.url,
-                fix="give the right ca_file; checking is never switched off",
-            ) from error
-        except requests.HTTPError as error:
-            raise PrinterError(
-                f"the server failed ({error.response.status_code})",
-                expected="an answer",
-                where=self.url,
-                fix=f"look at the log of {self.product} on the server, then run again",
-            ) from error
         except requests.RequestException as error:
-            raise PrinterError(
-                f"no answer from the printer's server ({type(error).__name__})",
-                expected=f"{self.product} to answer",
-                where=self.url,
-                fix="check that the server is on, the network, and the address; then run again",
-            ) from error
+            raise self._unanswered(error) from error
         if answer.ok and not answer.is_redirect:
             return answer
         if answer.status_code == also:
             return answer
         raise self._refusal(answer)
+
+    def _unanswered(self, error: requests.RequestException) -> PrinterError:
+        """What to say when the server did not say yes or no."""
+        if isinstance(error, requests.exceptions.SSLError):
+            return PrinterError(
+                "the server's certificate is not trusted",
+                expected="one that the printer's ca_file vouches for",
+                where=self.url,
+                fix="give the right ca_file; checking is never switched off",
+            )
+        if isinstance(error, requests.HTTPError):
+            return PrinterError(
+                f"the server failed ({error.response.status_code})",
+                expected="an answer",
+                where=self.url,
+                fix=f"look at the log of {self.product} on the server, then run again",
+            )
+        return PrinterError(
+            f"no answer from the printer's server ({type(error).__name__})",
+            expected=f"{self.product} to answer",
+            where=self.url,
+            fix="check that the server is on, the network, and the address; then run again",
+        )
 
     def _reason(self, answer: requests.Response) -> str:
         """The server's own words for its no."""
