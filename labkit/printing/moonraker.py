@@ -73,9 +73,9 @@ class Moonraker(WebPrinter):
         told = self._result("/server/info")
         if "moonraker_version" not in told:
             raise self._another_product()
-        if told.get("klippy_state") != "ready":
+        if (state := told.get("klippy_state")) != "ready":
             raise PrinterError(
-                f"Klipper is not ready: {self._klippers_words()}",
+                f"Klipper is not ready ({state}): {self._klippers_words()}",
                 expected="Klipper to be ready",
                 where=self.url,
                 fix="put right what it says and restart the firmware; then run again",
@@ -217,7 +217,7 @@ class Moonraker(WebPrinter):
         here = urlsplit(self.url)
         places = (self.url + "/", f"{here.scheme}://{here.hostname}/")
         tried = dict.fromkeys(urljoin(place, address) for place in places)
-        return next(filter(None, map(still, tried)), None)
+        return next(filter(None, (still(place, self.ca_file) for place in tried)), None)
 
     def firmware_settings(self) -> str | None:
         """Klipper's configuration as it understood it, and the active spool of Spoolman."""
@@ -274,16 +274,6 @@ class Moonraker(WebPrinter):
     def _klippers_words(self) -> str:
         info = self._ask_klipper("/printer/info")
         return str((info or {}).get("state_message") or "its process is not there")
-
-    def _demand(self, *phases: str, to: str) -> None:
-        job = self.job()
-        if job.phase not in phases:
-            raise PrinterError(
-                f"the printer cannot {to} now: {' '.join((job.state, job.error)).strip()}",
-                expected="a printer that is " + " or ".join(phases),
-                where=self.url,
-                fix="look at the printer, then run again",
-            )
 
     def _stored(self, name: str) -> tuple[str, str] | None:
         """Size and time of change of a file, as the server words them."""

@@ -28,15 +28,6 @@ GREETING_LIMIT_S = 2.0
 FOLLOWED = ("webhooks", "print_stats", "virtual_sdcard", "pause_resume")
 """The objects of Klipper that a job is told from."""
 
-_ENDS: dict[str, End] = {
-    "completed": "finished",
-    "cancelled": "cancelled",
-    "error": "failed",
-    "klippy_shutdown": "failed",
-    "klippy_disconnect": "failed",
-}
-"""How a print ended, by its status in the history; other words say nothing of its end."""
-
 _ENDS: dict[str, End] = {"complete": "finished", "cancelled": "cancelled", "error": "failed"}
 
 _SAID = {

@@ -1,6 +1,7 @@
 """HTTP to a printer's server: time-outs, no redirects, and errors in words."""
 
 import re
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,6 +9,7 @@ from typing import Any, ClassVar
 import requests
 
 from labkit.errors import InputError, PrinterError
+from labkit.printing.messages import Phase, RunningJob
 
 ANSWER_LIMIT_S = (5.0, 10.0)
 """For the connection, and for each wait for an answer."""
@@ -23,16 +25,25 @@ def was_answered(error: PrinterError) -> bool:
 LARGEST_STILL_BYTES = 20_000_000
 
 
-def still(address: str) -> bytes | None:
+def still(address: str, ca_file: Path | None = None) -> bytes | None:
     """A JPEG or PNG from a camera's address, asked for without any key; None if there is none."""
     with suppress(requests.RequestException, ValueError), requests.Session() as session:
         session.trust_env = False
-        asked = session.get(address, timeout=(2.0, 5.0), allow_redirects=False, stream=True)
-        with asked as answer:
-            picture: bytes = answer.raw.read(LARGEST_STILL_BYTES, decode_content=True)
-            if answer.ok and picture.startswith((b"\xff\xd8", b"\x89PNG")):
-                return picture
+        if ca_file is not None:
+            session.verify = str(ca_file)
+        with session.get(address, timeout=(2.0, 5.0), allow_redirects=False, stream=True) as answer:
+            return picture_in(answer)
     return None
+
+
+def picture_in(answer: requests.Response) -> bytes | None:
+    """The JPEG or PNG that an answer brings, read piece by piece; None if it is neither."""
+    picture = bytearray()
+    for piece in answer.iter_content(1 << 16):
+        picture += piece
+        if len(picture) > LARGEST_STILL_BYTES:  # a film, or no camera at all
+            return None
+    return bytes(picture) if answer.ok and picture.startswith((b"\xff\xd8", b"\x89PNG")) else None
 
 
 def check_name(name: str) -> None:
@@ -47,7 +58,7 @@ def check_name(name: str) -> None:
         raise ValueError(f"a name that a server would change: {name!r}")
 
 
-class WebPrinter:
+class WebPrinter(ABC):
     """A printer's server that answers at ``url``.
 
     Every request has a time-out, follows no redirect (it would carry the key
@@ -102,6 +113,30 @@ class WebPrinter:
     def _admit(self, key: str) -> None:
         """Give the session what the server knows us by."""
         self._session.headers["X-Api-Key"] = key
+
+    @abstractmethod
+    def job(self) -> RunningJob:
+        """What the server does now."""
+
+    def _demand(self, *phases: Phase, to: str) -> None:
+        """Refuse what the printer is in no state for; the server was asked for nothing yet.
+
+        A server that does not answer is a refusal too, so that a start which was not
+        even asked for is never taken for one without an answer.
+        """
+        try:
+            job = self.job()
+        except PrinterError as error:
+            raise PrinterError(
+                error.found, expected=error.expected, where=error.where, fix=error.fix
+            ) from None
+        if job.phase not in phases:
+            raise PrinterError(
+                f"the printer cannot {to} now: {' '.join((job.state, job.error)).strip()}",
+                expected="a printer that is " + " or ".join(phases),
+                where=self.url,
+                fix="look at the printer, then run again",
+            )
 
     def _post(self, path: str, **content: object) -> None:
         self._answer("POST", path, json=content)

@@ -62,13 +62,17 @@ class MoonrakerServer:
         command: list[str | Path] = [install(), "-d", self._folder]
         log = self._folder / "output.log"
         self.pid = processes.start(command, log=log, environment=plain)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it and Klipper are ready."""
         give_up = time.monotonic() + 60
-        while time.monotonic() < give_up and processes.is_running(self.pid):
+        while self.pid and time.monotonic() < give_up and processes.is_running(self.pid):
             with suppress(PrinterError, sqlite3.Error, TypeError):
                 self.printer().who()
                 return
             time.sleep(0.05)
-        raise AssertionError(log.read_text()[-2000:])
+        raise AssertionError((self._folder / "output.log").read_text()[-2000:])
 
     @property
     def key(self) -> str:
