@@ -41,21 +41,21 @@ def past_prints(
 ) -> list[PastPrint]:
     """The ended prints of a file, the last one first, as the history is.
 
-    ``now`` is asked where the history does not say how the last one ended: Klipper
-    goes on without Moonraker, and may still know.
+    ``now`` is asked where the history knows of none or not how the last one ended:
+    Klipper goes on without Moonraker, and may still know.
     """
     prints = [
         PastPrint(str(row.get("status")), row.get("print_duration"))
         for row in history
         if row.get("filename") == name
     ]
-    if prints and prints[0].status not in (*ENDS, _GOES_ON):
+    if not prints or prints[0].status not in (*ENDS, _GOES_ON):
         job = now()
         if job.file_name == name and job.is_busy:
             prints = prints[1:]
         elif job.file_name == name and job.ended is not None:
             word = next(word for word, (end, _) in ENDS.items() if end == job.ended)
-            prints[0] = PastPrint(word, job.print_time_s)
+            prints = [PastPrint(word, job.print_time_s), *prints[1:]]
     return [past for past in prints if past.status != _GOES_ON]
 
 

@@ -6,6 +6,9 @@ import pytest
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import PracticePrinter, install_server
 
+from .benches import moonraker
+from .moonraker_server import MoonrakerServer
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticePrinter]:
@@ -35,3 +38,10 @@ def printer(server_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert found is not None
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "lab"))
     return found
+
+
+@pytest.fixture(scope="session")
+def moonraker_server() -> Iterator[MoonrakerServer]:
+    """A real Moonraker before a stand-in for Klipper, for all tests."""
+    with moonraker() as server:
+        yield server

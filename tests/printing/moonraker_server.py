@@ -49,7 +49,7 @@ class MoonrakerServer:
 
     def start_server(self) -> None:
         """Moonraker only; Klipper may have gone on without it."""
-        camera = f"[webcam bed]\nsnapshot_url: {self._snapshot_url}\n"
+        camera = f"[webcam bed]\nstream_url: /stream\nsnapshot_url: {self._snapshot_url}\n"
         trusted = "trusted_clients: 127.0.0.1\n"
         (self._folder / "config" / "moonraker.conf").write_text(
             f"[server]\nhost: 127.0.0.1\nport: {self.port}\n"

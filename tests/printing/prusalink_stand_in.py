@@ -57,6 +57,7 @@ class PrusaLinkStandIn(ThreadingHTTPServer):
         self.attention = self.is_busy = False
         self.has_camera = self.has_storage = True
         self.is_dead = False
+        self.picture = PNG
         self._state, self._name, self._id = "IDLE", "", 0
         self._length_s = self._done_s = self._seen_at = 0.0
 
@@ -177,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
                 told["job"] = {f: job[f] for f in ("id", "progress", "time_remaining")}
             return self._yes(200, told)
         if path == "/api/v1/cameras/snap" and server.has_camera:
-            return self._yes(200, PNG)
+            return self._yes(200, server.picture)
         if name := re.fullmatch(r"/api/v1/files/usb/([^/]+)", path):
             return self._file(name[1], body)
         if path.startswith("/api/v1/job"):

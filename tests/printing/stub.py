@@ -14,7 +14,7 @@ HANGS_UP, HANGS = 0, -1
 
 
 class Stub(ThreadingHTTPServer):
-    """Answers by path: a status and JSON, or the address of a redirect.
+    """Answers by path: a status and JSON, bytes, or the address of a redirect.
 
     Other methods than GET are told as ``POST /path``.  The statuses `HANGS_UP` and
     `HANGS` give no answer.
@@ -48,13 +48,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.ended.wait()
         if status in (HANGS, HANGS_UP):
             return
-        body = json.dumps(content).encode()
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         if status == 302:
             self.send_header("Location", str(content))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
 

@@ -25,18 +25,10 @@ from .benches import (
     MoonrakerBench,
     OctoPrintBench,
     PrusaLinkBench,
-    moonraker,
     own_bench,
 )
 from .gcode import write_gcode
-from .moonraker_server import MoonrakerServer
 from .prusalink_stand_in import prusalink
-
-
-@pytest.fixture(scope="session")
-def moonraker_server() -> Iterator[MoonrakerServer]:
-    with moonraker() as server:
-        yield server
 
 
 @pytest.fixture(params=KINDS)
