@@ -20,7 +20,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 DECLARED = [
     Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
 ]
-LOCKS = sorted([*ROOT.glob("*.lock"), *ROOT.glob("setup/*.lock"), *ROOT.glob("labkit/**/*.lock")])
+LOCKS = sorted(
+    [
+        *ROOT.glob("*.lock"),
+        *(f for d in ("setup", "labkit", "tests") for f in ROOT.glob(f"{d}/**/*.lock")),
+    ]
+)
 # programs under the GPL or AGPL, and what downloads a part of itself when first used
 DENIED = re.compile(r"octoprint|pymeshfix|pylibjpeg-libjpeg|trame(-.*)?")
 

@@ -10,17 +10,24 @@ Phase = Literal["ready", "busy", "paused", "offline"]
 """``ready``: a print could be started now.  ``busy`` and ``paused``: one is going on.
 ``offline``: nothing can be printed, whatever the reason."""
 
+End = Literal["finished", "failed", "cancelled"]
+"""How a print ended."""
+
 Progress = Callable[[int, int], None]
 """Takes the bytes sent and the bytes in all."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Who answers: the server's version, the user that the key stands for, what it may do."""
+    """Who answers: the server's version, the user that the key stands for, what it may do.
+
+    ``note`` is what a person should know of the server before trusting it; empty: nothing.
+    """
 
     version: str
     user: str = ""
     rights: frozenset[str] = frozenset()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,9 @@ class StoredFile:
     """A file on the server: size, a hash if the server tells one, and its history of prints.
 
     ``sha1`` and ``sha256`` are hexadecimal, or None where the kind tells none.
+    ``last_succeeded`` is None where nothing was printed, or where the server does not
+    know how the last print ended; that one is counted in ``prints_failed``.
+    ``last_told`` is what the server says of the last print.
     """
 
     size_bytes: int
@@ -50,6 +60,8 @@ class RunningJob:
     filepos_bytes : how much of the file has been read, None where the kind does not tell.
     done_share : 0 to 1, None where the kind does not tell.
     remaining_s : as the server estimates it.
+    ended : how the last print ended, while the server still shows it; it was the print of
+        ``file_name``, and of an unknown file where that is None.
     """
 
     phase: Phase
@@ -60,6 +72,7 @@ class RunningJob:
     error: str = ""
     done_share: float | None = None
     remaining_s: float | None = None
+    ended: End | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -117,7 +130,7 @@ class Ended:
     """Pushed: how the print of a file ended."""
 
     file_name: str
-    state: Literal["finished", "failed", "cancelled"]
+    state: End
     told: str = ""
     print_time_s: float | None = None
 

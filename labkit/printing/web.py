@@ -10,6 +10,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from labkit.errors import InputError, PrinterError
+from labkit.printing.kind import Printer
+from labkit.printing.messages import Phase
 
 ANSWER_LIMIT_S = (5.0, 10.0)
 """For the connection, and for each wait for an answer."""
@@ -29,25 +31,58 @@ STILL_LIMIT_S = 10.0
 _PICTURES = (b"\xff\xd8", b"\x89PNG")
 
 
-def still(address: str) -> bytes | None:
+def still(address: str, ca_file: Path | None = None) -> bytes | None:
     """A JPEG or PNG from a camera's address, asked for without any key; None if there is none."""
+    with suppress(requests.RequestException, ValueError), requests.Session() as session:
+        session.trust_env = False
+        if ca_file is not None:
+            session.verify = str(ca_file)
+        with session.get(address, timeout=(2.0, 5.0), allow_redirects=False, stream=True) as answer:
+            return picture_in(answer)
+    return None
+
+
+def picture_in(answer: requests.Response) -> bytes | None:
+    """The JPEG or PNG that an answer brings, read piece by piece; None if it is neither."""
     give_up = time.monotonic() + STILL_LIMIT_S
     picture = b""
-    with suppress(requests.RequestException, HTTPError, ValueError), requests.Session() as session:
-        session.trust_env = False
-        asked = session.get(address, timeout=(2.0, 5.0), allow_redirects=False, stream=True)
-        with asked as answer:
-            if answer.status_code != 200:
+    if answer.status_code != 200:
+        return None
+    with suppress(HTTPError):
+        while piece := answer.raw.read1(1 << 16, decode_content=True):
+            picture += piece
+            is_picture = len(picture) < 4 or picture.startswith(_PICTURES)
+            too_much = len(picture) > LARGEST_STILL_BYTES or time.monotonic() > give_up
+            if too_much or not is_picture:
                 return None
-            while piece := answer.raw.read1(1 << 16, decode_content=True):
-                picture += piece
-                is_picture = len(picture) < 4 or picture.startswith(_PICTURES)
-                too_much = len(picture) > LARGEST_STILL_BYTES or time.monotonic() > give_up
-                if too_much or not is_picture:
-                    return None
-        if picture.startswith(_PICTURES):
-            return picture
+        return picture if picture.startswith(_PICTURES) else None
     return None
+
+
+def demand(printer: Printer, *phases: Phase, to: str) -> None:
+    """Refuse what a printer is in no state for; it was asked for nothing yet.
+
+    A server that does not answer is a refusal too, so that a start which was not even asked
+    for is never taken for one without an answer.
+
+    Raises
+    ------
+    PrinterError
+        The printer is in none of ``phases``, or its server does not answer.
+    """
+    try:
+        job = printer.job()
+    except PrinterError as error:
+        raise PrinterError(
+            error.found, expected=error.expected, where=error.where, fix=error.fix
+        ) from None
+    if job.phase not in phases:
+        raise PrinterError(
+            f"the printer cannot {to} now: {' '.join((job.state, job.error)).strip()}",
+            expected="a printer that is " + " or ".join(phases),
+            where=printer.url,
+            fix="look at the printer, then run again",
+        )
 
 
 def check_name(name: str) -> None:
@@ -150,32 +185,36 @@ class WebPrinter:
             )
             if answer.status_code >= 500 and answer.status_code != also:
                 answer.raise_for_status()
-        except requests.exceptions.SSLError as error:
-            raise PrinterError(
-                "the server's certificate is not trusted",
-                expected="one that the printer's ca_file vouches for",
-                where=self.url,
-                fix="give the right ca_file; checking is never switched off",
-            ) from error
-        except requests.HTTPError as error:
-            raise PrinterError(
-                f"the server failed ({error.response.status_code})",
-                expected="an answer",
-                where=self.url,
-                fix=f"look at the log of {self.product} on the server, then run again",
-            ) from error
         except requests.RequestException as error:
-            raise PrinterError(
-                f"no answer from the printer's server ({type(error).__name__})",
-                expected=f"{self.product} to answer",
-                where=self.url,
-                fix="check that the server is on, the network, and the address; then run again",
-            ) from error
+            raise self._unanswered(error) from error
         if answer.ok and not answer.is_redirect:
             return answer
         if answer.status_code == also:
             return answer
         raise self._refusal(answer)
+
+    def _unanswered(self, error: requests.RequestException) -> PrinterError:
+        """What to say when the server did not say yes or no."""
+        if isinstance(error, requests.exceptions.SSLError):
+            return PrinterError(
+                "the server's certificate is not trusted",
+                expected="one that the printer's ca_file vouches for",
+                where=self.url,
+                fix="give the right ca_file; checking is never switched off",
+            )
+        if isinstance(error, requests.HTTPError):
+            return PrinterError(
+                f"the server failed ({error.response.status_code})",
+                expected="an answer",
+                where=self.url,
+                fix=f"look at the log of {self.product} on the server, then run again",
+            )
+        return PrinterError(
+            f"no answer from the printer's server ({type(error).__name__})",
+            expected=f"{self.product} to answer",
+            where=self.url,
+            fix="check that the server is on, the network, and the address; then run again",
+        )
 
     def _reason(self, answer: requests.Response) -> str:
         """The server's own words for its no."""

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from labkit.printing.locked import install_locked
+from labkit.printing.install import install_locked, scripts_of
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import PracticePrinter, install_server
 
 from .administrator import Administrator, with_global_key
+from .benches import moonraker
+from .moonraker_server import MoonrakerServer
 
 NEXT_VERSION = "2.0.0rc7"
 NEXT_LOCK = Path(__file__).with_name("octoprint-2.lock")
@@ -44,7 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticePrinter
 @pytest.fixture(scope="session")
 def next_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticePrinter]:
     """The same of the OctoPrint that is to come."""
-    program = install_locked("octoprint", NEXT_VERSION, NEXT_LOCK, lambda _: None) / "octoprint"
+    made = install_locked("octoprint", NEXT_VERSION, NEXT_LOCK, lambda _: None)
+    program = scripts_of(made) / "octoprint"
     with running(tmp_path_factory.mktemp("next-home", numbered=False), program) as practice:
         yield practice
 
@@ -78,3 +81,10 @@ def printer(server_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def administrator(printer: OctoPrint) -> Administrator:
     """Who may do everything on the shared server."""
     return Administrator(printer.url)
+
+
+@pytest.fixture(scope="session")
+def moonraker_server() -> Iterator[MoonrakerServer]:
+    """A real Moonraker before a stand-in for Klipper, for all tests."""
+    with moonraker() as server:
+        yield server

@@ -10,13 +10,21 @@ from pathlib import Path
 
 Answers = Mapping[str, tuple[int, object]]
 
+HANGS_UP, HANGS = 0, -1
+
 
 class Stub(ThreadingHTTPServer):
-    """Answers by path: a status and JSON, or the address of a redirect."""
+    """Answers by path: a status and JSON, bytes, or the address of a redirect.
+
+    Other methods than GET are told as ``POST /path``, or have the answer of the path.  The
+    statuses `HANGS_UP` and `HANGS` give no answer.
+    """
+
+    daemon_threads = True
 
     def __init__(self, answers: Answers, certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers, self.asked = answers, list[str]()
+        self.answers, self.asked, self.ended = answers, list[str](), threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -31,20 +39,26 @@ class Stub(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Stub
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        status, content = self.server.answers.get(self.path, (404, {}))
-        body = json.dumps(content).encode()
+    def _serve(self) -> None:
+        asked = self.path if self.command == "GET" else f"{self.command} {self.path}"
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.asked.append(asked)
+        known = self.server.answers
+        status, content = known.get(asked) or known.get(self.path) or (404, {})
+        if status == HANGS:
+            self.server.ended.wait()
+        if status in (HANGS, HANGS_UP):
+            return
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         if status == 302:
             self.send_header("Location", str(content))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
 
     def log_message(self, *words: object) -> None:
         pass
@@ -58,5 +72,6 @@ def stub(answers: Answers, certificate: Path | None = None) -> Iterator[Stub]:
         try:
             yield server
         finally:
+            server.ended.set()
             server.shutdown()
             thread.join()
