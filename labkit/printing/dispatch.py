@@ -51,8 +51,8 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     eur_per_hour_waited: PerPriority = Field(
-        default=PerPriority(emergency=60, urgent=10, routine=1),
-        description="what an hour until the print is done is worth",
+        default=PerPriority(emergency=60, urgent=10, routine=3),
+        description="what an hour until the print is done is worth; also to those behind it",
     )
     eur_per_hour_late: NotNegative = Field(default=20, description="beyond the time it is due")
     eur_per_eur: NotNegative = Field(default=1, description="the printer's hours and transport")
@@ -147,18 +147,18 @@ class Decision:
 
     @property
     def why(self) -> str:
-        """One paragraph for a technician."""
-        refused = [f"{one.place.name}: {'; '.join(one.reasons)}" for one in self.refusals]
-        without = f" Not possible: {'. '.join(refused)}." if refused else ""
+        """One paragraph for a technician; of many other places the first few."""
+        refused = _some(
+            [f"{one.place.name}: {'; '.join(one.reasons)}" for one in self.refusals], ". "
+        )
+        without = f" Not possible: {refused}." if refused else ""
         if not self.ranking:
-            asked = "no place was asked" if not refused else "no place may print it now"
+            asked = "no place may print it now" if refused else "no place was asked"
             return f"{self.need.name} goes nowhere: {asked}.{without}"
-        best = self.ranking[0]
-        others = ""
-        if len(self.ranking) > 1:
-            told = (f"{one.place.name} {one.score_eur:.2f} EUR" for one in self.ranking[1:])
-            others = f" After it: {', '.join(told)}."
-        return f"{self.need.name} goes to {_sentence(best)}.{others}{without}"
+        best, *others = self.ranking
+        after = _some([f"{one.place.name} {one.score_eur:.2f} EUR" for one in others], ", ")
+        then = f" After it: {after}." if after else ""
+        return f"{self.need.name} goes to {_sentence(best)}.{then}{without}"
 
     def as_dict(self) -> dict[str, Any]:
         """The decision for a record or for ``--json``."""
@@ -285,6 +285,11 @@ _UNITS = {
     "cost_eur": "{:.2f} EUR",
     "co2e_kg": "{:.2f} kg CO2e",
 }
+
+
+def _some(told: list[str], between: str, most: int = 6) -> str:
+    more = [f"{len(told) - most} more"] if len(told) > most else []
+    return between.join([*told[:most], *more])
 
 
 def _sentence(best: Ranked) -> str:

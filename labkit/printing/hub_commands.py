@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,16 @@ if TYPE_CHECKING:
     from labkit.printing.hubs.states import Step
 
 app = typer.Typer(help="The hubs of the network: states, keys, parcels.")
+
+
+class Pathway(StrEnum):
+    """Under which rules a part is made; as `labkit.printing.suitability.Pathway`."""
+
+    IN_HOUSE = "in-house device"
+    CUSTOM_MADE = "custom-made device"
+    MODULAR = "modular manufacture"
+    NONE = "no device"
+
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The hub, as hubs.yaml names it.")]
 By = Annotated[str, typer.Option(help="Who decided: a role or a code.")]
@@ -178,6 +190,68 @@ def report(
         for row in rows
     ]
     table(shown, ["hub", "state", "changes", "jobs"])
+
+
+@app.command()
+def seal(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")],
+    to: Annotated[str, typer.Option(help="The hub that may open it.")],
+    out: Annotated[Path, typer.Option(help="The folder that the parcel goes to.")],
+    attempt: Annotated[int, typer.Option(min=1, help="Raise it to print again.")] = 1,
+    approved_by: Annotated[str, typer.Option(help="Who approved the G-code.")] = "",
+    approved_sha256: Annotated[str, typer.Option(help="The SHA-256 that was approved.")] = "",
+    procedure: Annotated[str, typer.Option(help="The printer must be qualified for it.")] = "",
+    pathway: Annotated[Pathway, typer.Option(help="Under which rules it is made.")] = (
+        Pathway.IN_HOUSE
+    ),
+    consent: Annotated[
+        str, typer.Option(help="Who allowed another legal entity to print it, and when.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """The frozen G-code of a case, signed, and encrypted for one other hub.
+
+    Example: labkit hubs seal cases/C-0001 --to south --out outbox
+    """
+    from labkit.case import Case
+    from labkit.printing.hubs.sending import seal_case
+
+    sealed = seal_case(
+        Case(case),
+        to,
+        out,
+        attempt=attempt,
+        approved_by=approved_by,
+        approved_sha256=approved_sha256,
+        procedure=procedure,
+        pathway=pathway.value,
+        consent=consent,
+    )
+    if as_json:
+        document({"parcel": str(sealed), "to": to})
+    else:
+        line(f"{sealed}: only {to} can open it")
+
+
+@app.command("open")
+def open_(
+    parcel: Annotated[Path, typer.Argument(metavar="PARCEL", help="The file.")],
+    to: Annotated[Path, typer.Option(help="The new folder.")],
+    as_json: Json = False,
+) -> None:
+    """What another hub sent, once everything in it was checked.
+
+    Example: labkit hubs open inbox/C-0001-1a2b3c4d.parcel.age --to received/C-0001
+    """
+    from labkit.printing.hubs.sending import receive
+
+    opened = receive(parcel, to)
+    letter, sheet = opened.letter, opened.sheet
+    if as_json:
+        document({"folder": str(to), "letter": letter.model_dump(mode="json", by_alias=True)})
+        return
+    line(f"{to}: {letter.case}, attempt {letter.attempt}, from {letter.from_hub}")
+    line(f"for the profile {sheet.printer}, of {sheet.material}; {letter.approval}")
 
 
 def _change(step: "Step", name: str, by: str, reason: str, as_json: bool) -> None:

@@ -124,12 +124,18 @@ def test_the_decision_says_why() -> None:
     assert decision.chosen == PLACE
     assert decision.why == (
         "C-1 goes to north/bench-1: 2.0 h until it is done, 0 km away, 4.00 EUR, 0.08 kg CO2e, "
-        "6.02 EUR in all. After it: south/bench-1 48.46 EUR. Not possible: north/bench-2: "
+        "10.02 EUR in all. After it: south/bench-1 52.46 EUR. Not possible: north/bench-2: "
         "no PLA there; not reachable: no answer."
     )
     told = decision.as_dict()
     assert told["chosen"] == "north/bench-1"
     assert told["ranking"][1]["terms"]["distance_km"] == pytest.approx(68.46, abs=0.01)
+
+
+def test_of_many_places_the_first_few_are_named() -> None:
+    many = [replace(PLACE, printer=f"p{n:02}", unreachable="no answer") for n in range(20)]
+    why = choose(NEED, [PLACE, *many], Policy(), NOW).why
+    assert why.count("no answer") == 6 and why.endswith("no answer. 14 more.")
 
 
 def test_nowhere() -> None:

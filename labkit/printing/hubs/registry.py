@@ -86,7 +86,7 @@ class HubPrinter(_Stated):
     procedures: tuple[Words, ...] = ()
     eur_per_hour: NotNegative | None = None
     calibrated: date | None = None
-    calibration_due: date | None = Field(default=None, description="the last day it holds")
+    calibration_due: date | None = Field(default=None, description="the last day it holds, in UTC")
     closed: tuple[Closed, ...] = ()
 
     @model_validator(mode="after")
@@ -159,7 +159,7 @@ def known_hubs() -> dict[str, Hub]:
             TABLE,
             "hub",
             expected="for each hub its legal_entity, site, recipient, signing_key and printers",
-            fix="correct it after the example in labkit.printing.hubs.registry",
+            fix="correct it after the example in docs/hubs.md",
         ).items()
     }
     own = [name for name, hub in hubs.items() if hub.here]
