@@ -1,17 +1,18 @@
-"""From a case folder to a print: its frozen G-code, its plan, and what it needs of a printer."""
+"""What there is to print: the frozen G-code of a case, or of a parcel that another hub sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from labkit import equipment
 from labkit.case import Case
 from labkit.errors import CaseError
-from labkit.files import sha256_of
 from labkit.printing.approval import check_approval
 from labkit.printing.hubs.registry import known_hubs
+from labkit.printing.hubs.states import standings
 from labkit.printing.lab_places import PRACTICE_ENTITY, PRACTICE_PROFILE, own_hub_name
+from labkit.printing.parcel import LETTER, Letter, opened_parcel
 from labkit.printing.plan import Plan
+from labkit.printing.sheet import Sheet, need_of, sheet_of
 from labkit.printing.suitability import Need, Pathway, Priority
 
 SLICING = "04_slicing"
@@ -19,39 +20,34 @@ SLICING = "04_slicing"
 
 @dataclass(frozen=True)
 class CasePrint:
-    """What a case wants printed.
+    """A G-code that may be printed, and what is known of it.
 
     Parameters
     ----------
-    gcode : the frozen file of its current slicing.
-    profile : of the printer that it was sliced for.
-    details : what the slicing recorded.
+    code : of the case.
+    plan : its layers; None where it was sliced before they were kept.
+    letter : of the hub that sent it; None for a case of this lab.
     """
 
-    case: Case
+    code: str
     gcode: Path
-    sha256: str
-    profile: str
-    material: str
-    plan: Plan
-    details: dict[str, Any]
+    sheet: Sheet
+    plan: Plan | None
+    letter: Letter | None = None
 
-    def approval(
-        self, printer_profile: str, approved_sha256: str, approved_by: str, *, practice: bool
-    ) -> str:
-        """Who approved it, in words.
+    def approval(self, printer_profile: str, sha256: str, by: str, *, practice: bool) -> str:
+        """Who approved it, in words: as told here, else in the letter of the hub that sent it.
 
         Raises
         ------
         ApprovalError
             As `check_approval`.
         """
-        return check_approval(
-            *(self.sha256, approved_sha256, approved_by),
-            printer=printer_profile,
-            sliced_for=self.profile,
-            practice=practice,
-        )
+        words = {"printer": printer_profile, "sliced_for": self.sheet.printer, "practice": practice}
+        if self.letter is None or sha256 or practice:
+            return check_approval(self.sheet.sha256, sha256, by, **words)  # type: ignore[arg-type]
+        sender = f"{self.letter.approval}, in the signed letter of {self.letter.from_hub}"
+        return check_approval(self.sheet.sha256, self.sheet.sha256, sender, **words)  # type: ignore[arg-type]
 
     def need(
         self,
@@ -63,56 +59,53 @@ class CasePrint:
         consent_to_other_entity: str = "",
     ) -> Need:
         """What it needs of a printer."""
-        low, high = self.details["part_bounds_mm"]
-        hubs = known_hubs()
-        hub = hubs.get(own_hub_name())
-        at = (hub.latitude_deg, hub.longitude_deg) if hub else (None, None)
-        entity = hub.legal_entity if hub else "not stated: hubs.yaml names no hub as here"
-        profile = PRACTICE_PROFILE if practice else self.profile
-        return Need(
-            name=self.case.order.case,
+        need = need_of(
+            *(self.code, self.sheet),
             hub=own_hub_name(),
-            legal_entity=PRACTICE_ENTITY if practice else entity,
-            profile=profile,
-            profile_sha256=equipment.printer(profile).sha256,
-            size_mm=(high[0] - low[0], high[1] - low[1], high[2] - low[2]),
-            material=self.material,
-            print_time_s=max(float(self.details["time_s"]), 1.0),
-            mass_g=float(self.details["mass_g"]),
-            at_deg=None if at[0] is None or at[1] is None else (at[0], at[1]),
-            procedure=procedure,
+            at=known_hubs().get(own_hub_name()),
             priority=priority,
+            procedure=procedure or None,
             pathway=pathway,
             consent_to_other_entity=consent_to_other_entity,
+        )
+        if not practice:
+            return need
+        exercise = equipment.printer(PRACTICE_PROFILE)
+        return replace(
+            need,
+            legal_entity=PRACTICE_ENTITY,
+            profile=exercise.name,
+            profile_sha256=exercise.sha256,
         )
 
 
 def case_print(folder: Path) -> CasePrint:
-    """What the case in this folder wants printed.
+    """What the case in this folder, or the parcel that was opened there, wants printed.
 
     Raises
     ------
     CaseError
-        It is no case, was not sliced yet, or its G-code is not the one that was recorded.
+        It is neither, or was not sliced yet.
+    EvidenceError
+        Its G-code is not the one that was recorded, or signed.
+    InputError
+        The hub that sent the parcel is not known, or not onboarded any more.
     """
+    if (folder / LETTER).is_file():
+        hubs = known_hubs()
+        parcel = opened_parcel(folder, hubs=hubs, standings=standings(hubs))
+        about = parcel.gcode.with_name("gcode.json")
+        return CasePrint(
+            parcel.letter.case, parcel.gcode, parcel.sheet, _plan(about), parcel.letter
+        )
     case = Case(folder)
     gcode = case.product(SLICING, "part.gcode")
-    result = case.result(SLICING)
-    assert result is not None
-    sha256 = sha256_of(gcode)
-    if sha256 != result.details.get("sha256"):
-        raise CaseError(
-            "the G-code is not the one that stage 04_slicing recorded",
-            expected=f"the file with the SHA-256 {result.details.get('sha256')}",
-            where=gcode.parent.name,
-            fix=f"`labkit verify {folder}` says what was altered",
-        )
-    return CasePrint(
-        case=case,
-        gcode=gcode,
-        sha256=sha256,
-        profile=str(result.parameters["printer"]),
-        material=str(result.parameters["material"]),
-        plan=Plan.read(gcode.with_name("gcode.json")),
-        details=result.details,
-    )
+    about = gcode.with_name("gcode.json")
+    return CasePrint(case.order.case, gcode, sheet_of(case), _plan(about))
+
+
+def _plan(about: Path) -> Plan | None:
+    try:
+        return Plan.read(about)
+    except CaseError:
+        return None

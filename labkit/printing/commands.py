@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,11 +13,17 @@ from labkit.terminal import Json, document, line, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from labkit.printing.case_prints import CasePrint
     from labkit.printing.jobs import Job
+    from labkit.printing.practice import PracticePrinter
     from labkit.printing.watching import Progress
 
-CasePath = Annotated[Path, typer.Argument(metavar="CASE", help="The case folder.")]
-Attempt = Annotated[int, typer.Option(help="Raise it to print once more.")]
+CasePath = Annotated[
+    Path, typer.Argument(metavar="CASE", help="The case folder, or a parcel that was opened.")
+]
+Attempt = Annotated[
+    int | None, typer.Option(help="Raise it to print once more; default: 1, or as the parcel says.")
+]
 ApprovedBy = Annotated[str, typer.Option(help="Who approved exactly this G-code.")]
 ApprovedHash = Annotated[str, typer.Option(help="SHA-256 of the G-code that was approved.")]
 Lot = Annotated[str, typer.Option(help="What the spool says.")]
@@ -28,7 +34,7 @@ def submit(
     printer: Annotated[
         str, typer.Option(help="Its name; `any`: into the queue, for `labkit dispatch`.")
     ] = "practice",
-    attempt: Attempt = 1,
+    attempt: Attempt = None,
     approved_by: ApprovedBy = "",
     approved_sha256: ApprovedHash = "",
     material_lot: Lot = "",
@@ -50,7 +56,8 @@ def submit(
     from labkit.printing.case_prints import case_print
 
     wanted = case_print(case)
-    hashed = approved_sha256 or (wanted.sha256 if approved_by else "")
+    attempt = attempt or (wanted.letter.attempt if wanted.letter else 1)
+    hashed = approved_sha256 or (wanted.sheet.sha256 if approved_by else "")
     if printer == "any":
         about = _enqueue(wanted, attempt, hashed, approved_by, material_lot, priority, practice)
         if as_json:
@@ -64,13 +71,13 @@ def submit(
 
     exercise = practice_number(printer) is not None
     word = wanted.approval(profile_of(printer), hashed, approved_by, practice=exercise)
-    check_lot(material_lot, required=wanted.plan.lot_required, practice=exercise)
+    check_lot(material_lot, required=wanted.sheet.lot_required, practice=exercise)
     if exercise:
         _keep_running(printer)
     with connect(printer) as (server, is_practice):
         record = print_once(
             wanted.gcode,
-            case_code=wanted.case.order.case,
+            case_code=wanted.code,
             printer_name=printer,
             printer=server,
             practice=is_practice,
@@ -94,7 +101,7 @@ def _keep_running(printer: str) -> None:
 
 
 def _enqueue(
-    wanted: Any,
+    wanted: "CasePrint",
     attempt: int,
     hashed: str,
     approved_by: str,
@@ -106,14 +113,14 @@ def _enqueue(
     from labkit.printing.people import check_right
     from labkit.printing.queue import Queue
 
-    word = wanted.approval(wanted.profile, hashed, approved_by, practice=practice)
-    check_lot(material_lot, required=wanted.plan.lot_required, practice=practice)
+    word = wanted.approval(wanted.sheet.printer, hashed, approved_by, practice=practice)
+    check_lot(material_lot, required=wanted.sheet.lot_required, practice=practice)
     request = Queue().add(
-        case_code=wanted.case.order.case,
+        case_code=wanted.code,
         attempt=attempt,
         practice=practice,
         gcode=wanted.gcode,
-        gcode_sha256=wanted.sha256,
+        gcode_sha256=wanted.sheet.sha256,
         approval=word,
         material_lot=material_lot,
         need=wanted.need(practice=practice, priority=priority),
@@ -133,26 +140,19 @@ def watch(
 
     Example: labkit watch cases/C-0001
     """
-    from labkit.case import Case
+    from labkit.printing.case_prints import case_print
     from labkit.printing.fleet import reached
     from labkit.printing.jobs import Register
     from labkit.printing.submission import follow_job
 
-    chosen = _job_of(Register().jobs(case_code=Case(case).order.case), job, str(case))
+    wanted = case_print(case)
+    chosen = _job_of(Register().jobs(case_code=wanted.code), job, str(case))
+    # sliced again since: the print that goes on is another file's
+    plan = wanted.plan if chosen.sha256 == wanted.sheet.sha256 else None
     with reached(chosen.printer) as (printer, _):
-        record = follow_job(chosen.job_id, printer, plan=_plan_of(case), progress=_teller())
+        record = follow_job(chosen.job_id, printer, plan=plan, progress=_teller())
     report(record, as_json)
     raise typer.Exit(0 if record.state == "finished" else 1)
-
-
-def _plan_of(case: Path) -> Any:
-    from labkit.errors import CaseError
-    from labkit.printing.case_prints import case_print
-
-    try:
-        return case_print(case).plan
-    except CaseError:
-        return None  # sliced again since: the print that goes on is another file's
 
 
 def _job_of(known: "list[Job]", wanted: str, where: str) -> "Job":
@@ -264,7 +264,7 @@ def practice_printer(
             practice.stop()
 
 
-def _started(practice: Any) -> dict[str, str]:
+def _started(practice: "PracticePrinter") -> dict[str, str]:
     address = practice.start().url
     return {
         "printer": practice.name,

@@ -221,6 +221,25 @@ def open_parcel(
     return Parcel(to, letter, sheet)
 
 
+def opened_parcel(
+    folder: Path, *, hubs: Mapping[str, Hub], standings: Mapping[str, Standing]
+) -> Parcel:
+    """A parcel that was opened before, checked once more against the sender's signature.
+
+    Raises
+    ------
+    EvidenceError
+        A file is not the one that was signed, or is missing.
+    InputError
+        The sender is not known, or not onboarded any more.
+    """
+    missing = [name for name in LARGEST_BYTES if not (folder / name).is_file()]
+    if missing:
+        raise _altered(f"{', '.join(missing)} is missing", folder)
+    letter = _letter(folder / LETTER, hubs, standings, folder)
+    return Parcel(folder, letter, _checked(folder, letter, folder))
+
+
 def _decrypt(path: Path, packed: Path, keys: HubKeys) -> None:
     packed.touch(mode=0o600)
     try:

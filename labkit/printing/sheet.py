@@ -18,6 +18,9 @@ _STAGE = "04_slicing"
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 Corner = tuple[float, float, float]
 
+NOT_STATED = "not stated: hubs.yaml names no hub as here"
+"""The legal entity of a lab that is no hub."""
+
 
 class Sheet(BaseModel):
     """What the G-code is, what it was sliced for, and how its checks came out.
@@ -47,6 +50,13 @@ class Sheet(BaseModel):
     fill_density: str | None = None
     settings_sha256: str | None = None
     canonical_sha256: str | None = None
+    layer_index: dict[str, list[float]] | None = Field(
+        default=None, description="first byte, top and time of each layer, for who watches"
+    )
+    window_c: dict[str, tuple[float, float]] | None = Field(
+        default=None, description="the temperatures that the material bears"
+    )
+    lot_required: bool = Field(default=False, description="of the material, by its profile")
     checks: list[Check]
 
     @property
@@ -98,7 +108,7 @@ def need_of(
     sheet: Sheet,
     *,
     hub: str,
-    at: Hub,
+    at: Hub | None,
     priority: Priority = "routine",
     due: datetime | None = None,
     procedure: str | None = None,
@@ -111,14 +121,14 @@ def need_of(
     Parameters
     ----------
     case : case code.
-    hub, at : name and entry of the hub that asks.
+    hub, at : name and entry of the hub that asks; None, where the table names none.
     """
-    latitude_deg, longitude_deg = at.latitude_deg, at.longitude_deg
+    latitude_deg, longitude_deg = (at.latitude_deg, at.longitude_deg) if at else (None, None)
     placed = latitude_deg is not None and longitude_deg is not None
     return Need(
         name=case,
         hub=hub,
-        legal_entity=at.legal_entity,
+        legal_entity=at.legal_entity if at else NOT_STATED,
         profile=sheet.printer,
         profile_sha256=sheet.profiles.get(sheet.printer, ""),
         size_mm=sheet.size_mm,

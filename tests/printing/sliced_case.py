@@ -27,9 +27,11 @@ def sliced_case(folder: Path, code: str, *, dwells: int = 0, profile: str = "pra
     size, material = gcode.stat().st_size, equipment.material("PLA")
     about = {
         "sha256": sha256_of(gcode),
-        "time_s": 30.0,
-        "mass_g": 1.0,
-        "part_bounds_mm": [[10.0, 20.0, 0.0], [99.0, 89.0, 1.0]],
+        "profiles": {each.name: each.sha256 for each in (equipment.printer(profile), material)},
+        **{"slicer": "PrusaSlicer 2.5.0", "layers": 2, "lines": 150, "height_mm": 0.6},
+        **{"time_s": 30.0, "mass_g": 1.0, "filament_mm": 100.0},
+        "bounds_mm": [[10.0, 20.0, 0.0], [99.0, 89.0, 1.0]],
+        **{"hotend_c": [210.0], "bed_c": [60.0]},
     }
     index = {
         "offset_bytes": [size // 4, size // 2],
@@ -54,7 +56,7 @@ def sliced_case(folder: Path, code: str, *, dwells: int = 0, profile: str = "pra
         warnings=[],
         caveats=[],
         tools={},
-        parameters={"printer": profile, "material": "PLA"},
+        parameters={"printer": profile, "material": "PLA", "quality": "standard"},
         notebook={"name": "04_slicing.ipynb", "sha256": "0" * 64},
         inputs={},
         outputs={},

@@ -165,6 +165,6 @@ def test_a_real_print_needs_a_printer_a_lot_and_a_word(
     assert "R-1: waiting. R-1 goes nowhere: no place was asked" in out
     (case.root / "04_slicing" / "part.gcode").write_text("G28\n")
     code, _, err = typed("submit", case.root, "--printer", "any", "--approved-by", "A. Smith")
-    assert code == 2 and "not the one that stage 04_slicing recorded" in err
+    assert code == 4 and "not the one in its record" in err
     code, _, err = typed("watch", case.root)
     assert code == 2 and "no job of this case" in err
