@@ -1,5 +1,6 @@
 """The benchmarks' pass lines, each at a small size and without the programs beside it."""
 
+import dataclasses
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -69,6 +70,27 @@ def test_thick_slices_lose_no_more_than_published(
     assert thicker.spacing_mm[2] == script.FINE_MM
     given = script.scan(4.8).voxels
     assert (thicker.voxels[::8] == given).all()
+
+
+@pytest.mark.parametrize("script", ["dispatch"], indirect=True)
+def test_a_small_network_prints_everything_once(script: ModuleType) -> None:
+    """20 hubs, 300 requests, an outage of every third hub: the limits that hold at this size."""
+    world = script.make_world(20, 300, 7)
+    outages = [(hub, 5.0 + hub / 2, 6.0) for hub in range(0, 20, 3)]
+    world = dataclasses.replace(world, outages=outages)
+    rows = script.rows_of(world, 7)
+    held = script.limits(rows)
+    not_here = "nearest", "a second", "emergencies"  # a dozen of them say nothing
+    of_this_size = [name for name in held if not any(word in name for word in not_here)]
+    assert len(of_this_size) == 3
+    assert {name: held[name] for name in of_this_size} == dict.fromkeys(of_this_size, True)
+    ours = next(row for row in rows if row["priority"] == "all")
+    assert int(ours["rerouted"]) > 0 and int(ours["lost_for_a_while"]) > 0
+    cost = {row["way"]: float(row["weighted_eur_each"]) for row in rows if row["priority"] == "all"}
+    assert cost["labkit"] < min(cost["random"], cost["shortest queue"])
+    for row in (again := script.rows_of(world, 7, ["labkit"])):
+        row["decisions_per_s"] = ""
+    assert again == [row | {"decisions_per_s": ""} for row in rows[:4]]
 
 
 @pytest.mark.parametrize("script", ["peers"], indirect=True)

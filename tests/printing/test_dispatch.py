@@ -254,13 +254,13 @@ def test_nobody_waits_for_ever(
     head_start_h = policy.head_start_h.emergency - policy.head_start_h.routine
     line = [Waiting(f"old{n}", NOW, "emergency") for n in range(ahead)]
     line.append(Waiting("routine", NOW))
-    within = int(head_start_h / asked_every_h) + 1
-    begun, at_h, asked_h, number = 0, 0.0, 0.0, 0
+    within = int(head_start_h / asked_every_h + 1e-6) + 1  # times are kept to the microsecond
+    begun, at_h, number = 0, 0.0, 0
     while True:
-        while asked_h <= at_h:
+        while (asked_h := number * asked_every_h) <= at_h:
             priority = priorities[number % len(priorities)]
             line.append(Waiting(f"new{number}", NOW + asked_h * HOUR, priority))
-            number, asked_h = number + 1, asked_h + asked_every_h
+            number += 1
         one = next_of(line, NOW + at_h * HOUR, policy)
         if one is None:
             at_h = asked_h
