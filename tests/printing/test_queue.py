@@ -13,11 +13,15 @@ from labkit.errors import InputError
 from labkit.files import sha256_of
 from labkit.home import home_folder
 from labkit.printing.database import database
+from labkit.printing.hubs.keys import own_keys
+from labkit.printing.hubs.registry import known_hubs
+from labkit.printing.hubs.states import change, history, standings
 from labkit.printing.jobs import BEFORE_START, Job, Register, planned_job
 from labkit.printing.queue import Queue, Request
 from labkit.printing.suitability import Need
 
 from .gcode import write_gcode
+from .network import entry, write_hubs
 from .postgres import postgres
 
 NEED = Need(
@@ -193,3 +197,12 @@ def test_register_of_an_earlier_version_learns_the_rule(
     with pytest.raises(InputError, match="already"):
         Register().advance(second.job_id, "starting", "x", only_from=("planned",))
     assert home_folder().is_dir()
+
+
+def test_states_of_hubs_stand_in_the_same_database() -> None:
+    hub = entry(own_keys(make=True)) | {"here": True}
+    write_hubs(home_folder(), north=hub)
+    change("onboard", "north", known_hubs(), by="QA", reason="audited")
+    change("pause", "north", known_hubs(), by="QA", reason="new belts")
+    assert [one.to_state for one in history("north")] == ["onboarded", "paused"]
+    assert standings(known_hubs())["north"].why_not.endswith("new belts")
