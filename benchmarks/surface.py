@@ -61,7 +61,7 @@ TIME_LIMIT, ERROR_LIMIT, MEMORY_LIMIT = 1 / 4, 1 / 3, 4.0
 STAGES = {
     "isosurface": "isosurface",
     "largest_bodies": "shells",
-    "_moves": "smoothing",
+    "_moved": "smoothing",
     "_lighter": "decimation",
     "_pinches_opened": "pinches",
     "self_intersections": "self-intersection",

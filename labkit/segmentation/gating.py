@@ -31,10 +31,10 @@ def follow_mask(
     Where that meets the structure, or its surroundings, a blur of the mask takes the place of
     the grey values.
     """
+    if all(((image > threshold_hu) == own).all() for image, own in zip(hu, inside, strict=True)):
+        return
     above = hu > threshold_hu
     left_out, added = above > inside, inside > above
-    if not (left_out.any() or added.any()):
-        return
     typical_hu = float(np.median(hu[inside][::101]))
     contrast_hu = max(typical_hu - threshold_hu, LEAST_CONTRAST_HU)
     beside = ~(inside | above)
