@@ -46,7 +46,8 @@ def near_distances(points: Array, surface: Array, triangles: Indices, reach_mm: 
 
     in_threads(seen, (part for part in parts if len(part)))
     least[least > reach_mm] = np.nan
-    return np.copysign(least, side, out=least)
+    np.copysign(least, side, out=least)
+    return least
 
 
 def _cells(

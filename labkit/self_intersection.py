@@ -186,9 +186,12 @@ def _crossing(
             last[axis] = int(np.floor(boxes[one, axis + 3] / cell_mm + _HALF))
         for x in range(first[0], last[0] + 1):
             for y in range(first[1], last[1] + 1):
-                for z in range(first[2], last[2] + 1):
+                z = first[2]
+                while z <= last[2]:
                     bucket = _bucket(x, y, z, buckets)
-                    for place in range(start[bucket], start[bucket + 1]):
+                    others = min(last[2] - z, buckets - 1 - bucket)  # those along z follow
+                    z += others + 1
+                    for place in range(start[bucket], start[bucket + others + 1]):
                         two = order[place]
                         if (
                             boxes[two, 0] > high_x

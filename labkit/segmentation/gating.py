@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Inside
+from labkit.segmentation.runs import Inside
 from labkit.volume import AIR_HU, Array
 
 GATE_BLUR = 1.0

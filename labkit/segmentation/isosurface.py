@@ -56,10 +56,10 @@ def isosurface(volume: Volume, mask: Mask, threshold_hu: int) -> Isosurface:
     box = _box(mask)
     grey = _padded(volume.voxels[box], min(AIR_HU, threshold_hu))
     follow_mask(grey[1:-1, 1:-1, 1:-1], mask[box] > 0, threshold_hu, volume.spacing_mm)
-    points_ijk, triangles = _contour(grey, threshold_hu, box, 1)
+    points, triangles = _contour(grey, threshold_hu, box, 1)
     del grey
-    gated, cut_off = _place(points_ijk, volume.voxels, threshold_hu + 0.5)
-    return Isosurface(volume.to_lps(points_ijk), triangles, gated, cut_off)
+    gated, cut_off = _place(points, volume, threshold_hu + 0.5)
+    return Isosurface(points, triangles, gated, cut_off)
 
 
 def off_grey_values_mm(
@@ -126,19 +126,22 @@ def _padded(hu: npt.NDArray[np.int16], value: int) -> npt.NDArray[np.int16]:
 
 
 def _place(
-    points_ijk: Array, voxels: npt.NDArray[np.int16], level: float
+    points: Array, volume: Volume, level: float
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Move the points to where a cubic crosses the level; which the mask, and the scan's end, set.
+    """Move the points, from voxels i, j, k to mm, LPS, to where a cubic crosses the level.
 
-    A cubic through four equally spaced values (Lagrange), its root by bisection.
+    Returns which of them the mask, and the scan's end, set.  A cubic through four equally
+    spaced values (Lagrange), its root by bisection.
     """
-    gated, cut_off = np.zeros((2, len(points_ijk)), np.bool_)
+    gated, cut_off = np.zeros((2, len(points)), np.bool_)
+    to_lps = np.ascontiguousarray(volume.ijk_to_lps[:3])
 
     def place(begin: int) -> None:
         part = slice(begin, begin + _CHUNK)
-        _place_part(points_ijk[part], voxels, level, gated[part], cut_off[part])
+        _place_part(points[part], volume.voxels, level, gated[part], cut_off[part])
+        _to_lps(points[part], to_lps)
 
-    in_threads(place, range(0, len(points_ijk), _CHUNK))
+    in_threads(place, range(0, len(points), _CHUNK))
     return gated, cut_off
 
 
@@ -172,6 +175,16 @@ def _place_part(
             gated[n] = True
         else:
             points[n, axis] = low + _root(hu[0], hu[1], hu[2], hu[3])
+
+
+@compiled
+def _to_lps(points: Array, matrix: Array) -> None:
+    """In place, as `Volume.to_lps`: a product of matrices would start threads of its own."""
+    for n in range(len(points)):
+        i, j, k = points[n, 0], points[n, 1], points[n, 2]
+        for axis in range(3):
+            lps = i * matrix[axis, 0] + j * matrix[axis, 1] + k * matrix[axis, 2]
+            points[n, axis] = lps + matrix[axis, 3]
 
 
 @compiled

@@ -10,9 +10,9 @@ from labkit.errors import SegmentationError
 from labkit.parameters import Segmentation, places
 from labkit.segmentation import pieces
 from labkit.segmentation.morphology import closed, opened
-from labkit.segmentation.pieces import Box, Inside
+from labkit.segmentation.pieces import Box
 from labkit.segmentation.presets import PRESETS, check_threshold
-from labkit.segmentation.runs import Runs, runs_of
+from labkit.segmentation.runs import Inside, Runs, runs_of
 from labkit.segmentation.splitting import split_at_necks
 from labkit.segmentation.thresholds import (
     Threshold,
@@ -168,7 +168,7 @@ def _near(volume: Volume, crop: Box, within: Inside, parameters: Segmentation) -
         if within.size > 1:
             above &= within[k]
         if found := np.count_nonzero(above):
-            count += found
+            count += int(found)
             images[k] = True
             rows |= above.any(axis=1)
             columns |= above.any(axis=0)

@@ -100,7 +100,8 @@ def filled(mask: Inside, spacing_mm: Array, limit_mm3: float) -> Inside:
 
 def bounding_box(mask: Inside | Mask, margin: Sequence[int] = (0, 0, 0)) -> Box | None:
     """The part of the array (k, j, i) that holds the mask, with a margin; None if empty."""
-    return around([mask.any(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)], margin)
+    hits = [np.asarray(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return around(hits, margin)
 
 
 def around(hits: Sequence[npt.NDArray[np.bool_]], margin: Sequence[int]) -> Box | None:
@@ -115,7 +116,7 @@ def around(hits: Sequence[npt.NDArray[np.bool_]], margin: Sequence[int]) -> Box 
     return sides[0], sides[1], sides[2]
 
 
-def _kept(pieces: Runs, values: npt.ArrayLike) -> Inside:
+def _kept(pieces: Runs, values: npt.NDArray[np.integer] | list[int]) -> Inside:
     keep = np.zeros(len(pieces.sizes), np.bool_)
     keep[values] = True
     kept = np.zeros(pieces.shape, np.bool_)

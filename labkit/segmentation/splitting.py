@@ -8,7 +8,8 @@ import numpy.typing as npt
 import SimpleITK
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Inside, bounding_box, filled
+from labkit.segmentation.pieces import bounding_box, filled
+from labkit.segmentation.runs import Inside
 from labkit.volume import Array
 
 _Labels = npt.NDArray[np.unsignedinteger[Any]]

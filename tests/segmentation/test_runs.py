@@ -21,9 +21,12 @@ def test_the_pieces_and_their_numbers_are_those_of_cc3d(
     shape: tuple[int, int, int], share: float
 ) -> None:
     mask = np.random.default_rng(1).random(shape) < share
-    for neighbours, inside in ((26, mask), (6, ~mask)):
-        expected = cc3d.connected_components(inside, connectivity=neighbours, binary_image=True)
-        found = connected_runs(mask, int(neighbours == 6), corners=neighbours == 26)
+    together = cc3d.connected_components(mask, connectivity=26, binary_image=True)
+    apart = cc3d.connected_components(~mask, connectivity=6, binary_image=True)
+    for expected, found in (
+        (together, connected_runs(mask, corners=True)),
+        (apart, connected_runs(mask, 1, corners=False)),
+    ):
         assert (_numbers(found) == expected).all()
         assert found.sizes[1:].tolist() == np.bincount(expected.ravel())[1:].tolist()
         shell = expected.copy()
