@@ -68,7 +68,7 @@ def rows_of(
         )
         found = extract_surface(volume, mask, own)
         steps = {step.name: step.distances for step in found.steps}
-        total = Distances.of(two_sided_mm(raw, found.mesh)[1])
+        total = Distances.of(two_sided_mm(raw.vertices, raw.faces, found.mesh)[1])
         rows.append(
             {
                 "phantom": name,

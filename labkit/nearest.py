@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from labkit.compiled import compiled, grouped, in_threads
+from labkit.compiled import bounds_of, compiled, grouped, in_threads
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.integer]
@@ -11,7 +11,6 @@ Indices = npt.NDArray[np.integer]
 SAME_MM = 1e-9
 """Distances that differ by less belong to one place on the surface: the rounding of 64 bits."""
 
-_PARTS = 2
 _LEAST = 1_000
 _FACE, _EDGE = 2 * np.pi, np.pi
 
@@ -32,32 +31,23 @@ def near_distances(points: Array, surface: Array, triangles: Indices, reach_mm: 
     """
     least, side = np.full(len(points), np.inf), np.zeros(len(points))
     # The threads share no point: each takes a slab of them, and all triangles near it.
-    axis = np.ptp(points, axis=0).argmax() if len(points) else 0
-    along = np.argsort(points[:, axis]).astype(np.int32)
-    parts = np.array_split(along, _PARTS if len(points) > _LEAST else 1)
+    parts = [np.arange(len(points), dtype=np.int32)]
+    if len(points) > _LEAST:
+        axis = np.subtract(*bounds_of(points, parts[0])).argmin()
+        first = points[:, axis] < np.median(points[:, axis])
+        parts = [np.flatnonzero(side).astype(np.int32) for side in (first, ~first)]
 
     def seen(part: npt.NDArray[np.int32]) -> None:
-        part.sort()
-        low, high = points[part].min(axis=0), points[part].max(axis=0)
+        low, high = bounds_of(points, part)
         cell_mm, shape = _cells(low, high, len(part), reach_mm)
         order, start = _by_cell(points, part, low, cell_mm, shape)
-        _visit(
-            points,
-            order,
-            start,
-            low,
-            high,
-            cell_mm,
-            shape,
-            surface,
-            triangles,
-            reach_mm,
-            least,
-            side,
-        )
+        grid = order, start, low, high, cell_mm, shape
+        _visit(points, *grid, surface, triangles, reach_mm, least, side)
 
     in_threads(seen, (part for part in parts if len(part)))
-    return np.where(least <= reach_mm, np.copysign(least, side), np.nan)
+    least[least > reach_mm] = np.nan
+    np.copysign(least, side, out=least)
+    return least
 
 
 def _cells(
@@ -146,6 +136,28 @@ def _weight(kind: int, ux: float, uy: float, uz: float, wx: float, wy: float, wz
 
 
 @compiled
+def _box(
+    surface: Array,
+    i: int,
+    j: int,
+    k: int,
+    reach_mm: float,
+    low: Array,
+    high: Array,
+    box_low: Array,
+    box_high: Array,
+) -> bool:
+    """The box around what a triangle reaches, and whether it meets that of the points."""
+    for axis in range(3):
+        a, b, c = surface[i, axis], surface[j, axis], surface[k, axis]
+        box_low[axis] = min(a, b, c) - reach_mm
+        box_high[axis] = max(a, b, c) + reach_mm
+        if box_low[axis] > high[axis] or box_high[axis] < low[axis]:
+            return False
+    return True
+
+
+@compiled
 def _visit(
     points: Array,
     order: npt.NDArray[np.int32],
@@ -160,72 +172,46 @@ def _visit(
     least: Array,
     side: Array,
 ) -> None:
-    """Bring each triangle to the points in the cells within reach of the box around it."""
+    """Keep how near each triangle is to the points in its reach, where it is the nearest."""
     box_low, box_high = np.empty(3), np.empty(3)
     first, last = np.empty(3, np.int64), np.empty(3, np.int64)
     for t in range(len(triangles)):
         i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        away = False
-        for axis in range(3):
-            a, b, c = surface[i, axis], surface[j, axis], surface[k, axis]
-            box_low[axis] = min(a, b, c) - reach_mm
-            box_high[axis] = max(a, b, c) + reach_mm
-            if box_low[axis] > high[axis] or box_high[axis] < low[axis]:
-                away = True
-                break
-        if away:
+        if not _box(surface, i, j, k, reach_mm, low, high, box_low, box_high):
             continue
         for axis in range(3):
             first[axis] = int(max(box_low[axis] - low[axis], 0.0) / cell_mm)
             last[axis] = min(int((box_high[axis] - low[axis]) / cell_mm), shape[axis] - 1)
+        ox, oy, oz = surface[i, 0], surface[i, 1], surface[i, 2]
+        ux, uy, uz = surface[j, 0] - ox, surface[j, 1] - oy, surface[j, 2] - oz
+        wx, wy, wz = surface[k, 0] - ox, surface[k, 1] - oy, surface[k, 2] - oz
+        nx, ny, nz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+        size = np.sqrt(nx * nx + ny * ny + nz * nz)
+        if size == 0:
+            continue
         for x in range(first[0], last[0] + 1):
             for y in range(first[1], last[1] + 1):
                 row = (x * shape[1] + y) * shape[2]
                 # the cells of a row follow each other
-                here = order[start[row + first[2]] : start[row + last[2] + 1]]
-                if len(here):
-                    corners = surface[i], surface[j], surface[k]
-                    _measure(points, here, corners, box_low, box_high, least, side)
-
-
-@compiled
-def _measure(
-    points: Array,
-    some: npt.NDArray[np.int32],
-    corners: tuple[Array, Array, Array],
-    box_low: Array,
-    box_high: Array,
-    least: Array,
-    side: Array,
-) -> None:
-    """Keep, of some points, which of them lie nearer to a triangle than to those before."""
-    o, a, b = corners
-    ux, uy, uz = a[0] - o[0], a[1] - o[1], a[2] - o[2]
-    wx, wy, wz = b[0] - o[0], b[1] - o[1], b[2] - o[2]
-    nx, ny, nz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
-    size = np.sqrt(nx * nx + ny * ny + nz * nz)
-    if size == 0:
-        return
-    for p in some:
-        px, py, pz = points[p, 0], points[p, 1], points[p, 2]
-        if (
-            not (box_low[0] <= px <= box_high[0])
-            or not (box_low[1] <= py <= box_high[1])
-            or not (box_low[2] <= pz <= box_high[2])
-        ):
-            continue
-        px, py, pz = px - o[0], py - o[1], pz - o[2]
-        limit = least[p] + SAME_MM
-        if abs(px * nx + py * ny + pz * nz) > limit * size:
-            continue  # its plane is farther than what was found
-        u, w, kind = nearest_in_triangle(px, py, pz, ux, uy, uz, wx, wy, wz)
-        px, py, pz = px - u * ux - w * wx, py - u * uy - w * wy, pz - u * uz - w * wz
-        far = np.sqrt(px * px + py * py + pz * pz)
-        if far > limit:
-            continue
-        if far < least[p] - SAME_MM:
-            side[p] = 0.0
-        if far > SAME_MM:  # nearer than that it lies on the surface, where there are no sides
-            weight = _weight(kind, ux, uy, uz, wx, wy, wz)
-            side[p] += weight * (px * nx + py * ny + pz * nz) / size
-        least[p] = min(least[p], far)
+                for p in order[start[row + first[2]] : start[row + last[2] + 1]]:
+                    px, py, pz = points[p, 0], points[p, 1], points[p, 2]
+                    # All six at once: a branch at each would be guessed wrongly too often.
+                    along = (box_low[0] <= px) & (px <= box_high[0])
+                    across = (box_low[1] <= py) & (py <= box_high[1])
+                    if not (along & across & (box_low[2] <= pz) & (pz <= box_high[2])):
+                        continue
+                    px, py, pz = px - ox, py - oy, pz - oz
+                    limit = least[p] + SAME_MM
+                    if abs(px * nx + py * ny + pz * nz) > limit * size:
+                        continue  # its plane is farther than what was found
+                    u, w, kind = nearest_in_triangle(px, py, pz, ux, uy, uz, wx, wy, wz)
+                    px, py, pz = px - u * ux - w * wx, py - u * uy - w * wy, pz - u * uz - w * wz
+                    far = np.sqrt(px * px + py * py + pz * pz)
+                    if far > limit:
+                        continue
+                    if far < least[p] - SAME_MM:
+                        side[p] = 0.0
+                    if far > SAME_MM:  # nearer than that it lies on the surface: no sides there
+                        weight = _weight(kind, ux, uy, uz, wx, wy, wz)
+                        side[p] += weight * (px * nx + py * ny + pz * nz) / size
+                    least[p] = min(least[p], far)

@@ -13,6 +13,9 @@ from labkit.errors import DesignError
 from labkit.files import written_whole
 from labkit.volume import Array
 
+Indices = npt.NDArray[np.integer]
+"""The points of triangles (m, 3)."""
+
 _SAMPLE = 20_000
 
 _STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -69,13 +72,13 @@ def signed_distances(points: npt.ArrayLike, mesh: trimesh.Trimesh) -> Array:
     return np.asarray(measured["implicit_distance"], float)
 
 
-def solid(points: Array, triangles: npt.NDArray[np.int64], what: str) -> manifold3d.Manifold:
+def solid(points: Array, triangles: Indices, what: str) -> manifold3d.Manifold:
     """The body inside a closed surface, for exact Booleans.
 
     Parameters
     ----------
     points : (n, 3) float64, mm.
-    triangles : (m, 3) int64, oriented outwards.
+    triangles : (m, 3), oriented outwards.
     what : the surface's name, for the error.
 
     Raises
@@ -128,7 +131,7 @@ def contour(
     *,
     first: npt.ArrayLike = (0.0, 0.0, 0.0),
     spacing: float = 1.0,
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, npt.NDArray[np.int32]]:
     """Points (n, 3) and triangles (m, 3) where values on a grid cross a level: flying edges.
 
     The triangles look towards what is below the level.  No value may be the level itself:
@@ -150,7 +153,7 @@ def contour(
         compute_normals=False,
         compute_scalars=False,
     )
-    return np.asarray(found.points, float), np.asarray(found.regular_faces, np.int64)
+    return np.asarray(found.points, float), np.asarray(found.regular_faces, np.int32)
 
 
 def inside(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labkit.compiled import compiled, in_threads
+from labkit.surface import Indices
 from labkit.volume import Array
 
 Short = npt.NDArray[np.int32]
@@ -63,7 +64,7 @@ class HalfEdges:
         return bool((self.single | (self.first < 0)).all())
 
 
-def half_edges(triangles: npt.NDArray[np.int64], count: int) -> HalfEdges:
+def half_edges(triangles: Indices, count: int) -> HalfEdges:
     """The half-edges of triangles (m, 3) of so many points."""
     corner = triangles.astype(np.int32).ravel()
     twin, first, single = _paired(corner, count)
@@ -72,7 +73,7 @@ def half_edges(triangles: npt.NDArray[np.int64], count: int) -> HalfEdges:
 
 def folded(
     points: Array, edges: HalfEdges, tolerance_mm: float
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, npt.NDArray[np.int32]]:
     """Fewer of the points (k, 3), mm, and the triangles (j, 3) between them.
 
     Points that are kept stay where they are.  Where the surface was a closed manifold it is one
@@ -84,6 +85,14 @@ def folded(
     tolerance_mm : the root mean square, by area, of the distances from the planes of all
         triangles that a point stands for.  Single points were found up to 7 times as far.
     """
+    _fold_all(points, edges, tolerance_mm)
+    left = edges.corner.reshape(-1, 3)
+    left = left[left[:, 0] >= 0]
+    kept = edges.first >= 0
+    return points[kept], (np.cumsum(kept, dtype=np.int32) - 1)[left]
+
+
+def _fold_all(points: Array, edges: HalfEdges, tolerance_mm: float) -> None:
     corner, twin, first = edges.corner, edges.twin, edges.first
     quadrics, touched = _quadrics(points, corner), np.zeros(len(points), np.int8)
     settled = np.zeros(len(points), np.bool_)
@@ -103,10 +112,6 @@ def folded(
         gone = sum(in_threads(fold, range(-offset, len(points), size)))
         if sweep and gone < WORTH_A_SWEEP * np.count_nonzero(first >= 0):
             break
-    left = corner.reshape(-1, 3)
-    left = left[left[:, 0] >= 0]
-    kept = first >= 0
-    return points[kept], (np.cumsum(kept) - 1)[left]
 
 
 @compiled

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import trimesh
 
 from labkit.nearest import near_distances
-from labkit.surface import Distances, signed_distances
+from labkit.surface import Distances, Indices, signed_distances
 from labkit.volume import Array
 
 _ON_THE_MAP = 20_000
@@ -64,22 +64,30 @@ def places_on(mesh: trimesh.Trimesh) -> Array:
 
 
 def two_sided_mm(
-    before: trimesh.Trimesh, after: trimesh.Trimesh, near_mm: float = 0.1
+    points: Array, triangles: Indices, after: trimesh.Trimesh, near_mm: float = 0.1
 ) -> tuple[Array, Array]:
     """Places (n, 3) and how far the surface after lies from the one before there, mm.
 
     Seen from every point of the one before, and from places on the one after.  Exact also
     where they are farther apart than ``near_mm``, which only says what is looked for first.
+
+    Parameters
+    ----------
+    points, triangles : (n, 3), mm, and (m, 3): the surface before, in the frame of the one after.
     """
-    here, there = np.asarray(before.vertices), places_on(after)
-    signed_mm = [-_distances(here, after, near_mm), _distances(there, before, near_mm)]
-    return np.vstack([here, there]), np.concatenate(signed_mm)
+    here, there = np.asarray(points), places_on(after)
+    signed_mm = np.empty(len(here) + len(there))
+    behind = _distances(here, np.asarray(after.vertices), np.asarray(after.faces), near_mm)
+    np.negative(behind, out=signed_mm[: len(here)])
+    signed_mm[len(here) :] = _distances(there, here, triangles, near_mm)
+    return np.vstack([here, there]), signed_mm
 
 
-def _distances(points: Array, mesh: trimesh.Trimesh, near_mm: float) -> Array:
-    signed_mm = near_distances(points, mesh.vertices, mesh.faces, near_mm)
+def _distances(points: Array, surface: Array, triangles: Indices, near_mm: float) -> Array:
+    signed_mm = near_distances(points, surface, triangles, near_mm)
     far = np.isnan(signed_mm)
     if far.any():
+        mesh = trimesh.Trimesh(surface, triangles, process=False)
         signed_mm[far] = signed_distances(points[far], mesh)
     return signed_mm
 

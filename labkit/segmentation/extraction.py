@@ -1,5 +1,6 @@
 """The printable surface of a masked structure, with what every step on the way did to it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import manifold3d
@@ -17,7 +18,7 @@ from labkit.segmentation.isosurface import Isosurface, isosurface, off_grey_valu
 from labkit.segmentation.shells import cone_volumes_mm3, largest_bodies
 from labkit.segmentation.smoothing import point_normals, smoothing_shift
 from labkit.self_intersection import self_intersections
-from labkit.surface import mesh_of, solid
+from labkit.surface import Indices, mesh_of, solid
 from labkit.volume import Array, Volume
 
 PINCH_MM = 0.002
@@ -28,6 +29,9 @@ FIRST_TOLERANCE = 0.12
 skull phantom and the formula of ``benchmarks/surface.py``, and up to 7 times on pure noise."""
 
 _ATTEMPTS = 4
+
+_MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+"""Odd, with their bits spread: the coordinates of a place become one number."""
 
 
 class SurfaceError(SegmentationError):
@@ -88,21 +92,23 @@ def extract_surface(
     start = shells.surface
     gate = _gate_step(volume, mask, parameters.threshold_hu, everything)
     del everything
-    moves = _moves(volume, start, parameters)
+    stay = np.zeros(len(start.points_lps_mm), np.bool_)
     bound_mm = parameters.decimation_bound_mm
     for attempt in range(_ATTEMPTS):
         if attempt == _ATTEMPTS - 1:
-            moves, bound_mm = [], 0.0
-        full, steps = _moved(start, moves)
-        light, decimation = _lighter(full, bound_mm)
-        del full
+            stay[:], bound_mm = True, 0.0
+        points, steps = _moved(volume, start, parameters, stay)
+        light, decimation = _lighter(points, start.triangles, bound_mm)
+        del points
         mesh, repair = _pinches_opened(light)
         crossing = self_intersections(np.asarray(mesh.vertices), np.asarray(mesh.faces))
         if not len(crossing):
             break
         places = mesh.triangles_center[crossing[:, 0]]
         radius_mm = 2.0**attempt * float(volume.spacing_mm.max())
-        moves, bound_mm = _taken_back(moves, start, places, radius_mm), bound_mm / 2
+        far_mm, _ = cKDTree(places).query(start.points_lps_mm, distance_upper_bound=radius_mm)
+        stay |= np.isfinite(far_mm)
+        bound_mm /= 2
     else:
         raise _passes_through_itself(places)
     return Surface(
@@ -132,78 +138,64 @@ def checked_mesh(body: manifold3d.Manifold) -> trimesh.Trimesh:
     return mesh
 
 
-@dataclass(frozen=True)
-class _Move:
-    """Where each point goes (n, 3), and how far off the surface before (n,), mm."""
-
-    name: str
-    shift_mm: Array
-    off_mm: Array
-
-
-def _moves(volume: Volume, start: Isosurface, parameters: Segmentation) -> list[_Move]:
-    points, triangles, moves = start.points_lps_mm, start.triangles, []
+def _moves(
+    volume: Volume, start: Isosurface, parameters: Segmentation
+) -> Iterator[tuple[str, Array, Array]]:
+    """Of each step its name, where each point goes (n, 3), and how far off the surface (n,), mm."""
+    points, triangles = start.points_lps_mm, start.triangles
     if bound_mm := parameters.half_height_bound_mm:
         normals = point_normals(points, triangles)
         off_mm = half_height_shift(volume, points, triangles, normals, bound_mm)
         off_mm[start.gated | start.cut_off] = 0.0
-        moves.append(_Move("half height", off_mm[:, None] * normals, off_mm))
-        points = points + moves[-1].shift_mm
+        shift_mm = off_mm[:, None] * normals
+        points = points + shift_mm
+        yield "half height", shift_mm, off_mm
     if bound_mm := parameters.smoothing_bound_mm:
-        moves.append(_Move("smoothing", *smoothing_shift(points, triangles, bound_mm)))
-    return moves
+        yield "smoothing", *smoothing_shift(points, triangles, bound_mm)
 
 
-def _moved(start: Isosurface, moves: list[_Move]) -> tuple[trimesh.Trimesh, list[EditingStep]]:
+def _moved(
+    volume: Volume, start: Isosurface, parameters: Segmentation, stay: npt.NDArray[np.bool_]
+) -> tuple[Array, list[EditingStep]]:
+    """The points (n, 3), mm, LPS, after the steps that move them; some stay where they are."""
     points, steps = start.points_lps_mm, []
+    if stay.all():
+        return points, []
     volume_mm3 = cone_volumes_mm3(points, start.triangles).sum()
-    for move in moves:
-        points = points + move.shift_mm
+    for name, shift_mm, off_mm in _moves(volume, start, parameters):
+        shift_mm[stay], off_mm[stay] = 0.0, 0.0
+        points = np.add(points, shift_mm, out=shift_mm)
         before_mm3, volume_mm3 = volume_mm3, cone_volumes_mm3(points, start.triangles).sum()
-        change_mm3 = float(volume_mm3 - before_mm3)
-        steps.append(editing_step(move.name, points, move.off_mm, change_mm3))
-    return trimesh.Trimesh(points, start.triangles, process=False), steps
+        steps.append(editing_step(name, points, off_mm, float(volume_mm3 - before_mm3)))
+    return points, steps
 
 
-def _taken_back(
-    moves: list[_Move], start: Isosurface, places: Array, radius_mm: float
-) -> list[_Move]:
-    distance, _ = cKDTree(places).query(start.points_lps_mm, distance_upper_bound=radius_mm)
-    stay = np.isfinite(distance)
-    return [
-        _Move(m.name, np.where(stay[:, None], 0.0, m.shift_mm), np.where(stay, 0.0, m.off_mm))
-        for m in moves
-    ]
-
-
-def _lighter(full: trimesh.Trimesh, bound_mm: float) -> tuple[trimesh.Trimesh, list[EditingStep]]:
+def _lighter(
+    points: Array, triangles: Indices, bound_mm: float
+) -> tuple[trimesh.Trimesh, list[EditingStep]]:
     """The surface with fewer triangles, its two-sided distance from the full one in the bound."""
     tolerance_mm = FIRST_TOLERANCE * bound_mm
     for _ in range(8 if bound_mm else 0):
-        edges = half_edges(full.faces, len(full.vertices))
+        edges = half_edges(triangles, len(points))
         manifold = edges.manifold
-        points, triangles = folded(np.asarray(full.vertices), edges, tolerance_mm)
+        fewer = folded(points, edges, tolerance_mm)
         del edges
-        light = _closed(points, triangles, manifold)
+        light = _closed(*fewer, manifold)
+        del fewer
         tolerance_mm *= 0.7
-        places, signed_mm = two_sided_mm(full, light, bound_mm)
+        places, signed_mm = two_sided_mm(points, triangles, light, bound_mm)
         if np.abs(signed_mm).max() <= bound_mm:
-            step = editing_step("decimation", places, signed_mm, _grown_mm3(full, light))
-            return light, [step]
-    manifold = half_edges(full.faces, len(full.vertices)).manifold
-    return _closed(full.vertices, full.faces, manifold), []
+            change_mm3 = cone_volumes_mm3(light.vertices, light.faces).sum()
+            change_mm3 -= cone_volumes_mm3(points, triangles).sum()
+            return light, [editing_step("decimation", places, signed_mm, float(change_mm3))]
+    return _closed(points, triangles, half_edges(triangles, len(points)).manifold), []
 
 
-def _closed(points: Array, triangles: npt.NDArray[np.int64], manifold: bool) -> trimesh.Trimesh:
+def _closed(points: Array, triangles: Indices, manifold: bool) -> trimesh.Trimesh:
     """The surface as that of one manifold body; where it touches itself, points are doubled."""
     if manifold and cone_volumes_mm3(points, triangles).sum() > 0:
         return trimesh.Trimesh(points, triangles, process=False)
     return mesh_of(solid(points, triangles, "the surface at this threshold"))
-
-
-def _grown_mm3(before: trimesh.Trimesh, after: trimesh.Trimesh) -> float:
-    sizes_mm3 = (cone_volumes_mm3(mesh.vertices, mesh.faces).sum() for mesh in (before, after))
-    return -float(np.subtract(*sizes_mm3))
 
 
 def _pinches_opened(mesh: trimesh.Trimesh) -> tuple[trimesh.Trimesh, list[EditingStep]]:
@@ -213,19 +205,32 @@ def _pinches_opened(mesh: trimesh.Trimesh) -> tuple[trimesh.Trimesh, list[Editin
     position, and would join such a place to an edge with four triangles.
     """
     points = np.array(mesh.vertices)
+    touching = _touching(points)
+    if not touching.any():
+        return mesh, []
     for _ in range(10):
-        _, place, count = np.unique(
-            points.astype(np.float32), axis=0, return_inverse=True, return_counts=True
-        )
-        touching = count[place.ravel()] > 1
+        points[touching] -= PINCH_MM * mesh.vertex_normals[touching]
+        touching = _touching(points)
         if not touching.any():
             break
-        points[touching] -= PINCH_MM * mesh.vertex_normals[touching]
     opened = trimesh.Trimesh(points, mesh.faces, process=False)
     signed_mm = -np.linalg.norm(points - mesh.vertices, axis=1)
-    if not signed_mm.any():
-        return opened, []
     return opened, [editing_step("repair", points, signed_mm, opened.volume - mesh.volume)]
+
+
+def _touching(points: Array) -> npt.NDArray[np.bool_]:
+    """(n,): which of the points lie where another does, in the 32-bit numbers of STL."""
+    places = points.astype(np.float32) + np.float32(0)  # −0 becomes 0
+    bits = places.view(np.uint32).astype(np.uint64)
+    key = bits[:, 0] * _MIXERS[0] ^ bits[:, 1] * _MIXERS[1] ^ bits[:, 2] * _MIXERS[2]
+    inorder = np.sort(key)
+    touching = np.isin(key, inorder[1:][inorder[1:] == inorder[:-1]])
+    if touching.any():  # different places may share a key
+        _, place, count = np.unique(
+            places[touching], axis=0, return_inverse=True, return_counts=True
+        )
+        touching[touching] = count[place.ravel()] > 1
+    return touching
 
 
 def _gate_step(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Inside
+from labkit.segmentation.runs import Inside
 from labkit.volume import AIR_HU, Array
 
 GATE_BLUR = 1.0
@@ -31,10 +31,10 @@ def follow_mask(
     Where that meets the structure, or its surroundings, a blur of the mask takes the place of
     the grey values.
     """
+    if all(((image > threshold_hu) == own).all() for image, own in zip(hu, inside, strict=True)):
+        return
     above = hu > threshold_hu
     left_out, added = above > inside, inside > above
-    if not (left_out.any() or added.any()):
-        return
     typical_hu = float(np.median(hu[inside][::101]))
     contrast_hu = max(typical_hu - threshold_hu, LEAST_CONTRAST_HU)
     beside = ~(inside | above)

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.sparse import coo_array
 
+from labkit.surface import Indices
 from labkit.volume import Array, Volume
 
 REACH_MM = 1.5
@@ -21,7 +22,7 @@ _CHUNK = 200_000
 def half_height_shift(
     volume: Volume,
     points_lps_mm: Array,
-    triangles: npt.NDArray[np.int64],
+    triangles: Indices,
     normals: Array,
     bound_mm: float,
 ) -> Array:
@@ -62,7 +63,7 @@ def _nearest_half_height(hu: npt.NDArray[np.float32], depths_mm: Array) -> Array
     return np.where(usable, crossing[row, nearest], 0.0)
 
 
-def _averaged(values: Array, triangles: npt.NDArray[np.int64]) -> Array:
+def _averaged(values: Array, triangles: Indices) -> Array:
     """Each value and its neighbours', averaged twice."""
     # In a closed surface every edge is run through once in each direction.
     ends = triangles.ravel(), np.roll(triangles, 1, axis=1).ravel()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import trimesh
 from scipy import ndimage
 
+from labkit.compiled import compiled, in_threads
 from labkit.errors import SegmentationError
 from labkit.segmentation.gating import follow_mask
 from labkit.segmentation.pieces import Box, Mask, bounding_box
@@ -18,7 +19,7 @@ from labkit.surface import contour, signed_distances
 from labkit.volume import AIR_HU, Array, Volume
 
 _HALVINGS = 12
-_CHUNK = 500_000
+_CHUNK = 100_000
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class Isosurface:
     Parameters
     ----------
     points_lps_mm : (n, 3) float64, mm, LPS.
-    triangles : (m, 3) int64, oriented outwards.
+    triangles : (m, 3) int32, oriented outwards.
     gated : (n,) bool: set by the mask, not by the grey value.
     cut_off : (n,) bool: set by the end of the scan.
     """
 
     points_lps_mm: Array
-    triangles: npt.NDArray[np.int64]
+    triangles: npt.NDArray[np.int32]
     gated: npt.NDArray[np.bool_]
     cut_off: npt.NDArray[np.bool_]
 
@@ -55,10 +56,10 @@ def isosurface(volume: Volume, mask: Mask, threshold_hu: int) -> Isosurface:
     box = _box(mask)
     grey = _padded(volume.voxels[box], min(AIR_HU, threshold_hu))
     follow_mask(grey[1:-1, 1:-1, 1:-1], mask[box] > 0, threshold_hu, volume.spacing_mm)
-    points_ijk, triangles = _contour(grey, threshold_hu, box, 1)
+    points, triangles = _contour(grey, threshold_hu, box, 1)
     del grey
-    gated, cut_off = _place(points_ijk, volume.voxels, threshold_hu + 0.5)
-    return Isosurface(volume.to_lps(points_ijk), triangles, gated, cut_off)
+    gated, cut_off = _place(points, volume, threshold_hu + 0.5)
+    return Isosurface(points, triangles, gated, cut_off)
 
 
 def off_grey_values_mm(
@@ -111,10 +112,11 @@ def _box(mask: Mask) -> Box:
 
 def _contour(
     hu: npt.NDArray[np.int16], threshold_hu: int, box: Box, padding: int
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, npt.NDArray[np.int32]]:
     """Points (n, 3), as voxels i, j, k of the scan, and triangles of a part of it."""
     points, triangles = contour(hu, threshold_hu + 0.5)  # no whole number is the level
-    return points + (np.array([part.start for part in box[::-1]]) - padding), triangles
+    points += np.array([part.start for part in box[::-1]]) - padding
+    return points, triangles
 
 
 def _padded(hu: npt.NDArray[np.int16], value: int) -> npt.NDArray[np.int16]:
@@ -124,45 +126,78 @@ def _padded(hu: npt.NDArray[np.int16], value: int) -> npt.NDArray[np.int16]:
 
 
 def _place(
-    points_ijk: Array, voxels: npt.NDArray[np.int16], level: float
+    points: Array, volume: Volume, level: float
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Move the points to where a cubic crosses the level; which the mask, and the scan's end, set.
+    """Move the points, from voxels i, j, k to mm, LPS, to where a cubic crosses the level.
 
-    A cubic through four equally spaced values (Lagrange), its root by bisection.
+    Returns which of them the mask, and the scan's end, set.  A cubic through four equally
+    spaced values (Lagrange), its root by bisection.
     """
-    gated, cut_off = np.zeros((2, len(points_ijk)), bool)
-    last = np.array(voxels.shape[::-1]) - 1
-    for start in range(0, len(points_ijk), _CHUNK):
-        points = points_ijk[start : start + _CHUNK]
-        row = np.arange(len(points))
-        axis = np.abs(points - np.rint(points)).argmax(axis=1)
-        low = np.floor(points[row, axis])
-        on_edge = np.rint(points).astype(np.int64)
-        samples = []
-        for offset in (-1, 0, 1, 2):
-            at = on_edge.copy()
-            at[row, axis] = low + offset
-            i, j, k = np.clip(at, 0, last).T
-            samples.append(voxels[k, j, i] - level)
-        before, a, b, after = samples
-        ends = (low < 0) | (low + 1 > last[axis])
-        by_grey = (np.sign(a) != np.sign(b)) & ~ends
-        t = _root(before, a, b, after)
-        points[row[ends], axis[ends]] = low[ends] + 0.5
-        points[row[by_grey], axis[by_grey]] = (low + t)[by_grey]
-        gated[start : start + _CHUNK] = ~by_grey & ~ends
-        cut_off[start : start + _CHUNK] = ends
+    gated, cut_off = np.zeros((2, len(points)), np.bool_)
+    to_lps = np.ascontiguousarray(volume.ijk_to_lps[:3])
+
+    def place(begin: int) -> None:
+        part = slice(begin, begin + _CHUNK)
+        _place_part(points[part], volume.voxels, level, gated[part], cut_off[part])
+        _to_lps(points[part], to_lps)
+
+    in_threads(place, range(0, len(points), _CHUNK))
     return gated, cut_off
 
 
-def _root(before: Array, a: Array, b: Array, after: Array) -> Array:
+@compiled
+def _place_part(
+    points: Array,
+    voxels: npt.NDArray[np.int16],
+    level: float,
+    gated: npt.NDArray[np.bool_],
+    cut_off: npt.NDArray[np.bool_],
+) -> None:
+    at, hu = np.empty(3, np.int64), np.empty(4)
+    for n in range(len(points)):
+        axis, most = 0, -1.0
+        for other in range(3):
+            at[other] = int(np.rint(points[n, other]))
+            off = abs(points[n, other] - at[other])
+            if off > most:
+                axis, most = other, off
+        low, last = int(np.floor(points[n, axis])), voxels.shape[2 - axis] - 1
+        if low < 0 or low >= last:
+            points[n, axis] = low + 0.5
+            cut_off[n] = True
+            continue
+        for other in range(3):  # beside a cut end they lie beyond the scan
+            at[other] = min(max(at[other], 0), voxels.shape[2 - other] - 1)
+        for sample in range(4):
+            at[axis] = min(max(low + sample - 1, 0), last)
+            hu[sample] = voxels[at[2], at[1], at[0]] - level
+        if (hu[1] > 0) == (hu[2] > 0):
+            gated[n] = True
+        else:
+            points[n, axis] = low + _root(hu[0], hu[1], hu[2], hu[3])
+
+
+@compiled
+def _to_lps(points: Array, matrix: Array) -> None:
+    """In place, as `Volume.to_lps`: a product of matrices would start threads of its own."""
+    for n in range(len(points)):
+        i, j, k = points[n, 0], points[n, 1], points[n, 2]
+        for axis in range(3):
+            lps = i * matrix[axis, 0] + j * matrix[axis, 1] + k * matrix[axis, 2]
+            points[n, axis] = lps + matrix[axis, 3]
+
+
+@compiled
+def _root(before: float, a: float, b: float, after: float) -> float:
     """Where between 0 and 1 the cubic through values at −1, 0, 1, 2 is nought."""
     cubic = (-before + 3 * a - 3 * b + after) / 6
     square = (before - 2 * a + b) / 2
     slope = -before / 3 - a / 2 + b - after / 6
-    low, high = np.zeros(len(a)), np.ones(len(a))
+    low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        same = (((cubic * middle + square) * middle + slope) * middle + a) * a > 0
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
+        if (((cubic * middle + square) * middle + slope) * middle + a) * a > 0:
+            low = middle
+        else:
+            high = middle
     return (low + high) / 2

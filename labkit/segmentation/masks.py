@@ -10,8 +10,9 @@ from labkit.errors import SegmentationError
 from labkit.parameters import Segmentation, places
 from labkit.segmentation import pieces
 from labkit.segmentation.morphology import closed, opened
-from labkit.segmentation.pieces import Box, Inside, Labels
+from labkit.segmentation.pieces import Box
 from labkit.segmentation.presets import PRESETS, check_threshold
+from labkit.segmentation.runs import Inside, Runs, runs_of
 from labkit.segmentation.splitting import split_at_necks
 from labkit.segmentation.thresholds import (
     Threshold,
@@ -48,19 +49,24 @@ def segment(volume: Volume, parameters: Segmentation) -> npt.NDArray[np.uint8]:
     check_threshold(parameters)
     check_unit(volume)
     corners = _corners_lps_mm(parameters)
-    box = _box(volume, corners)
-    within = _within(volume, box, corners)
-    above = _above(volume.voxels[box], within, parameters.threshold_hu)
-    structure = _chosen(pieces.connected(above), volume, box, parameters)
-    del above  # as large as half the scan
+    crop = _box(volume, corners)
+    within = _within(volume, crop, corners)
+    near = _near(volume, crop, within, parameters)
+    box = _part(crop, near)
+    above = volume.voxels[box] > parameters.threshold_hu
+    if within.size > 1:
+        within = within[near]
+        above &= within
+    structure = _chosen(pieces.connected(above), volume, box, crop, parameters)
+    del above
     for radius_mm, operator in ((parameters.open_mm, opened), (parameters.close_mm, closed)):
         if radius_mm > 0:
             structure = operator(structure, volume.spacing_mm, radius_mm) & within
     if parameters.split_neck_mm > 0:
         bodies = split_at_necks(structure, volume.spacing_mm, parameters.split_neck_mm)
-        structure = _chosen(bodies, volume, box, parameters)
+        structure = _chosen(runs_of(bodies), volume, box, crop, parameters)
     elif parameters.open_mm > 0 or parameters.close_mm > 0:
-        structure = _chosen(pieces.connected(structure), volume, box, parameters)
+        structure = _chosen(pieces.connected(structure), volume, box, crop, parameters)
     structure = pieces.filled(structure, volume.spacing_mm, parameters.fill_holes_mm3)
     if within.size > 1:
         structure &= within
@@ -152,11 +158,21 @@ def check_unit(volume: Volume) -> None:
         )
 
 
-def _above(voxels: npt.NDArray[np.int16], within: Inside, threshold_hu: int) -> Inside:
-    above = voxels > threshold_hu
-    if within.size > 1:
-        above &= within
-    share = np.count_nonzero(above) / above.size / float(within.mean())
+def _near(volume: Volume, crop: Box, within: Inside, parameters: Segmentation) -> Box:
+    """The part of the crop box that holds all above the threshold, and what closing may reach."""
+    voxels, threshold_hu = volume.voxels[crop], parameters.threshold_hu
+    images, rows, columns = (np.zeros(count, np.bool_) for count in voxels.shape)
+    count = 0
+    for k, image in enumerate(voxels):  # image by image: no array as large as the scan
+        above = image > threshold_hu
+        if within.size > 1:
+            above &= within[k]
+        if found := np.count_nonzero(above):
+            count += int(found)
+            images[k] = True
+            rows |= above.any(axis=1)
+            columns |= above.any(axis=0)
+    share = count / voxels.size / float(within.mean())
     if not 1e-6 < share < 0.999:
         raise SegmentationError(
             f"{share:.2%} of the scan lies above {threshold_hu} HU",
@@ -164,12 +180,23 @@ def _above(voxels: npt.NDArray[np.int16], within: Inside, threshold_hu: int) -> 
             where=f"grey values from {voxels.min()} to {voxels.max()} HU",
             fix="choose a threshold inside that range, or another series",
         )
-    return np.asarray(above)
+    reach = np.ceil(parameters.close_mm / volume.spacing_mm[::-1]).astype(int) + 2
+    near = pieces.around((images, rows, columns), reach.tolist())
+    return near or (slice(None),) * 3
 
 
-def _chosen(found: Labels, volume: Volume, box: Box, parameters: Segmentation) -> Inside:
+def _part(box: Box, part: Box) -> Box:
+    """Where in the scan a part of a box of it lies."""
+    k, j, i = (
+        slice(whole.start + some.start, whole.start + some.stop)
+        for whole, some in zip(box, part, strict=True)
+    )
+    return k, j, i
+
+
+def _chosen(found: Runs, volume: Volume, box: Box, crop: Box, parameters: Segmentation) -> Inside:
     if seeds := places(parameters.seeds_lps_mm):
-        kept = pieces.under_seeds(found, volume, seeds, box)
+        kept = pieces.under_seeds(found, volume, seeds, box, crop)
     else:
         kept = pieces.largest(found, parameters.components)
     if parameters.smallest_piece_mm3 > 0:

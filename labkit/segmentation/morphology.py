@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Inside, bounding_box
+from labkit.segmentation.pieces import bounding_box
+from labkit.segmentation.runs import Inside
 from labkit.volume import Array
 
 ROUNDING = 1e-6

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labkit.compiled import compiled
+from labkit.compiled import compiled, mean_of
 from labkit.errors import SegmentationError
 from labkit.segmentation.isosurface import Isosurface
+from labkit.surface import Indices
 from labkit.volume import Array
 
 SMALLEST_PIECE_MM3 = 1.0
@@ -39,8 +40,7 @@ def largest_bodies(surface: Isosurface, count: int) -> Shells:
     """
     points, triangles = surface.points_lps_mm, surface.triangles
     total, shell = _shells(len(points), triangles)
-    shell_of = shell[triangles[:, 0]]
-    volumes_mm3 = np.bincount(shell_of, cone_volumes_mm3(points, triangles), minlength=total)
+    volumes_mm3, first = _measured(total, shell, triangles, cone_volumes_mm3(points, triangles))
     order = np.argsort(-volumes_mm3, kind="stable")
     bodies = [int(n) for n in order if volumes_mm3[n] > SMALLEST_PIECE_MM3]
     if not bodies:
@@ -54,8 +54,7 @@ def largest_bodies(surface: Isosurface, count: int) -> Shells:
     hollow = [int(n) for n in order if volumes_mm3[n] < -SMALLEST_PIECE_MM3]
     cavities = []
     for cavity in hollow:
-        triangle = triangles[np.argmax(shell_of == cavity)]
-        place = points[triangle].mean(axis=0)
+        place = points[triangles[first[cavity]]].mean(axis=0)
         around = (
             body
             for body in reversed(bodies)
@@ -68,17 +67,30 @@ def largest_bodies(surface: Isosurface, count: int) -> Shells:
     return Shells(_only(surface, keep[shell]), len(kept), len(cavities), total - int(keep.sum()))
 
 
-def cone_volumes_mm3(points: Array, triangles: npt.NDArray[np.int64]) -> Array:
+@compiled
+def _measured(
+    total: int, shell: npt.NDArray[np.int32], triangles: Indices, cones_mm3: Array
+) -> tuple[Array, npt.NDArray[np.int32]]:
+    """(total,): the volume, mm3, and the first triangle of each shell."""
+    volumes_mm3, first = np.zeros(total), np.full(total, -1, np.int32)
+    for t in range(len(triangles)):
+        this = shell[triangles[t, 0]]
+        volumes_mm3[this] += cones_mm3[t]
+        if first[this] < 0:
+            first[this] = t
+    return volumes_mm3, first
+
+
+def cone_volumes_mm3(points: Array, triangles: Indices) -> Array:
     """(m,) float64, mm3: the volume between each triangle and one place; a closed surface's sum."""
+    points, triangles = np.asarray(points), np.asarray(triangles)
     volumes_mm3 = np.empty(len(triangles))
-    _fill_cones(np.asarray(points), np.asarray(triangles), points.mean(axis=0), volumes_mm3)
+    _fill_cones(points, triangles, mean_of(points), volumes_mm3)
     return volumes_mm3
 
 
 @compiled
-def _fill_cones(
-    points: Array, triangles: npt.NDArray[np.int64], middle: Array, volumes: Array
-) -> None:
+def _fill_cones(points: Array, triangles: Indices, middle: Array, volumes: Array) -> None:
     for t in range(len(triangles)):
         a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
         ax, ay, az = a[0] - middle[0], a[1] - middle[1], a[2] - middle[2]
@@ -89,7 +101,7 @@ def _fill_cones(
 
 
 @compiled
-def _shells(count: int, triangles: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int32]]:
+def _shells(count: int, triangles: Indices) -> tuple[int, npt.NDArray[np.int32]]:
     """How many shells there are, and the shell (n,) of each point, by its first point."""
     root = np.arange(count, dtype=np.int32)
     for t in range(len(triangles)):
@@ -115,7 +127,7 @@ def _shells(count: int, triangles: npt.NDArray[np.int64]) -> tuple[int, npt.NDAr
 @compiled
 def _contains(
     points: Array,
-    triangles: npt.NDArray[np.int64],
+    triangles: Indices,
     shell: npt.NDArray[np.int32],
     body: int,
     place: Array,
@@ -142,7 +154,7 @@ def _contains(
 def _only(surface: Isosurface, keep: npt.NDArray[np.bool_]) -> Isosurface:
     if keep.all():
         return surface
-    place = np.cumsum(keep) - 1
+    place = np.cumsum(keep, dtype=np.int32) - 1
     triangles = place[surface.triangles[keep[surface.triangles[:, 0]]]]
     return Isosurface(
         surface.points_lps_mm[keep], triangles, surface.gated[keep], surface.cut_off[keep]

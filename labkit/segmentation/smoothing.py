@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from labkit.compiled import compiled, in_threads
+from labkit.compiled import compiled, in_threads, mean_of
 from labkit.nearest import nearest_in_triangle
+from labkit.surface import Indices
 from labkit.volume import Array
 
 ITERATIONS, PASS_BAND = 20, 0.1
@@ -24,13 +25,12 @@ _NEAR_ONE = 1e-3
 
 _CHUNK = 100_000
 
-_Indices = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
 _Short = npt.NDArray[np.int32]
 
 
 def smoothing_shift(
-    points_lps_mm: Array, triangles: _Indices, bound_mm: float
+    points_lps_mm: Array, triangles: Indices, bound_mm: float
 ) -> tuple[Array, Array]:
     """How smoothing moves each point: (n, 3) float64, mm; and off the surface, (n,), mm.
 
@@ -59,13 +59,13 @@ def smoothing_shift(
     return shift_mm, off_mm
 
 
-def filtered(points: Array, triangles: _Indices) -> Array:
+def filtered(points: Array, triangles: Indices) -> Array:
     """(n, 3) float64, mm: the points of a closed surface after the windowed sinc filter.
 
     A sum of Chebyshev polynomials of the means over neighbours.
     """
     start, neighbours = _neighbours(triangles, len(points))
-    weights, middle = chebyshev_weights(), points.mean(axis=0)
+    weights, middle = chebyshev_weights(), mean_of(points)
     before, now = points - middle, np.empty_like(points)
     total: Array = weights[0] * before
 
@@ -100,7 +100,7 @@ def chebyshev_weights() -> Array:
         wide += short / (weights @ slopes)
 
 
-def point_normals(points: Array, triangles: _Indices) -> Array:
+def point_normals(points: Array, triangles: Indices) -> Array:
     """(n, 3) float64: the outward unit normal of each point, the mean of its triangles'."""
     normals = _summed_normals(points, triangles)
     normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-30)[:, None]
@@ -108,7 +108,7 @@ def point_normals(points: Array, triangles: _Indices) -> Array:
 
 
 @compiled
-def _neighbours(triangles: _Indices, count: int) -> tuple[_Short, _Short]:
+def _neighbours(triangles: Indices, count: int) -> tuple[_Short, _Short]:
     """Where the neighbours of each point begin, and the neighbours."""
     # In a closed surface every edge is run through once in each direction.
     start = np.zeros(count + 2, np.int32)
@@ -159,7 +159,7 @@ def _next_term(
 
 
 @compiled
-def _summed_normals(points: Array, triangles: _Indices) -> Array:
+def _summed_normals(points: Array, triangles: Indices) -> Array:
     normals = np.zeros(points.shape)
     for t in range(len(triangles)):
         a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
@@ -177,7 +177,7 @@ def _summed_normals(points: Array, triangles: _Indices) -> Array:
 
 @compiled
 def _move_off(
-    points: Array, triangles: _Indices, shift: Array, changed: _Flags, off: Array, back: bool
+    points: Array, triangles: Indices, shift: Array, changed: _Flags, off: Array, back: bool
 ) -> None:
     """Set, for what changed, how far each point lies from the triangles it was in, once moved.
 
@@ -215,7 +215,7 @@ def _move_off(
 
 
 @compiled
-def _with_neighbours(chosen: _Flags, triangles: _Indices) -> _Flags:
+def _with_neighbours(chosen: _Flags, triangles: Indices) -> _Flags:
     wider = chosen.copy()
     for t in range(len(triangles)):
         if chosen[triangles[t, 0]] or chosen[triangles[t, 1]] or chosen[triangles[t, 2]]:

@@ -1,14 +1,21 @@
 """Touching bones taken apart at their necks."""
 
+from typing import Any
+
+import cc3d
 import numpy as np
+import numpy.typing as npt
 import SimpleITK
 from scipy import ndimage
 
-from labkit.segmentation.pieces import Inside, Labels, bounding_box, connected, filled
+from labkit.segmentation.pieces import bounding_box, filled
+from labkit.segmentation.runs import Inside
 from labkit.volume import Array
 
+_Labels = npt.NDArray[np.unsignedinteger[Any]]
 
-def split_at_necks(mask: Inside, spacing_mm: Array, neck_mm: float) -> Labels:
+
+def split_at_necks(mask: Inside, spacing_mm: Array, neck_mm: float) -> _Labels:
     """The bodies of a mask (k, j, i): 0 outside, else one value per body.
 
     What hangs together only by necks narrower than ``neck_mm`` becomes bodies of its own.
@@ -35,21 +42,25 @@ def split_at_necks(mask: Inside, spacing_mm: Array, neck_mm: float) -> Labels:
         image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True
     )
     deep = SimpleITK.GetArrayViewFromImage(depth) < -neck_mm / 2
-    cores = connected(deep & solid)
+    cores = _connected(deep & solid)
     markers = SimpleITK.GetImageFromArray(cores.astype(np.uint32))
     markers.CopyInformation(depth)
     grown = SimpleITK.MorphologicalWatershedFromMarkers(
         depth, markers, markWatershedLine=False, fullyConnected=True
     )
     bodies = SimpleITK.GetArrayFromImage(grown) * mask[box]
-    pieces = connected(solid)
+    pieces = _connected(solid)
     with_core = np.zeros(int(pieces.max()) + 1, np.bool_)
     with_core[pieces[deep]] = True
-    alone = connected(mask[box] & ~with_core[pieces])
+    alone = _connected(mask[box] & ~with_core[pieces])
     bodies[alone > 0] = alone[alone > 0] + cores.max()
     result = np.zeros(mask.shape, np.min_scalar_type(int(bodies.max())))
     result[box] = bodies
     return result
+
+
+def _connected(mask: Inside) -> _Labels:
+    return np.asarray(cc3d.connected_components(mask, connectivity=26, binary_image=True))
 
 
 def _solid(mask: Inside) -> Inside:

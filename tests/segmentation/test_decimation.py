@@ -42,7 +42,7 @@ def test_what_is_left_is_the_same_body_with_fewer_triangles(tolerance_mm: float)
     assert body.num_tri() == len(light.faces) < len(full.faces)
     assert light.euler_number == full.euler_number
     assert light.volume == pytest.approx(full.volume, rel=0.01)
-    _, signed_mm = two_sided_mm(full, light)
+    _, signed_mm = two_sided_mm(full.vertices, full.faces, light)
     assert np.sqrt((signed_mm**2).mean()) < 1.5 * tolerance_mm
     assert np.abs(signed_mm).max() < 8 * tolerance_mm
 

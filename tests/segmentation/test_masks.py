@@ -56,15 +56,16 @@ def test_seeds_choose_the_pieces_they_lie_in(direction: Array) -> None:
 def test_a_seed_that_misses_is_refused_with_what_lies_there() -> None:
     volume = _scan(LEFT)
     for place, said in (((45, 20, 25), "not: -50 HU"), ((500, 0, 0), "outside the scan")):
-        with pytest.raises(SegmentationError, match=said):
+        with pytest.raises(SegmentationError, match=said) as refused:
             segment(volume, _bone(seeds_lps_mm=_lps(volume, *place)))
+        assert "crop box" not in str(refused.value).splitlines()[0]
 
 
 def test_pieces_by_number_and_by_size() -> None:
     found = connected(_scan(LEFT, RIGHT, SMALL).voxels > 475)
-    assert connected(largest(found, 2)).max() == 2
-    assert connected(larger_than(found, SPACING, 100)).max() == 2
-    assert connected(larger_than(found, SPACING, 10)).max() == 3
+    assert connected(largest(found, 2)).piece.max() == 2
+    assert connected(larger_than(found, SPACING, 100)).piece.max() == 2
+    assert connected(larger_than(found, SPACING, 10)).piece.max() == 3
     assert not larger_than(found, SPACING, 1e6).any()
 
 

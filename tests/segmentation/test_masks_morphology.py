@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from labkit.segmentation.morphology import closed, dilated, opened
-from labkit.segmentation.pieces import Inside
+from labkit.segmentation.runs import Inside
 from labkit.volume import Array
 
 SPACING = np.array([0.5, 0.7, 1.25])  # along i, j, k

@@ -117,7 +117,7 @@ def test_points_that_were_not_moved_count_in_the_distance_both_ways() -> None:
     volume = ball_scan(noise_hu=20)
     full = extract_surface(volume, segment(volume, HALF), _with(HALF, decimation_bound_mm=0.0)).mesh
     light = mesh_of(solid(full.vertices, full.faces, "a ball").simplify(0.02))
-    places, signed_mm = two_sided_mm(full, light)
+    places, signed_mm = two_sided_mm(full.vertices, full.faces, light)
     here = len(full.vertices)
     assert signed_mm[:here] == pytest.approx(-signed_distances(full.vertices, light), abs=1e-5)
     assert signed_mm[here:] == pytest.approx(signed_distances(places[here:], full), abs=1e-5)
