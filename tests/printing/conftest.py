@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.printing.install import install_locked, scripts_of
+from labkit.printing.install import VERSION, install_locked, scripts_of
 from labkit.printing.octoprint import OctoPrint
 from labkit.printing.practice import PracticePrinter, install_server
 
@@ -13,6 +13,7 @@ from .benches import moonraker
 from .moonraker_server import MoonrakerServer
 
 NEXT_VERSION = "2.0.0rc7"
+with_both_servers = pytest.mark.parametrize("version", [VERSION, NEXT_VERSION])
 NEXT_LOCK = Path(__file__).with_name("octoprint-2.lock")
 
 
@@ -52,10 +53,10 @@ def next_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticePr
         yield practice
 
 
-@pytest.fixture(params=["1.11.8", NEXT_VERSION])
-def version(request: pytest.FixtureRequest) -> str:
-    """Of the server that a test speaks to; each test runs with both."""
-    return str(request.param)
+@pytest.fixture
+def version() -> str:
+    """Of the server that a test speaks to; `with_both_servers` takes the next one, too."""
+    return VERSION
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,16 +23,18 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of an empty database, for ``LABKIT_DATABASE_URL``."""
-    folder.mkdir(mode=0o755)
+    # not in pytest's own folder, which only its owner may enter
+    with tempfile.TemporaryDirectory(prefix="labkit-postgres-") as place:
+        yield from _serving(Path(place))
+
+
+def _serving(folder: Path) -> Iterator[str]:
     as_user: list[str] = []
     if os.geteuid() == 0:  # the server refuses to run as root
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        for above in folder.parents:
-            if above.stat().st_uid == 0 and above != Path(above.anchor):
-                above.chmod(above.stat().st_mode | 0o011)
         as_user = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}"]
         as_user.append("--clear-groups")
     data, options = folder / "data", f"-c listen_addresses='' -c unix_socket_directories={folder}"

@@ -41,8 +41,8 @@ NEED = Need(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("server") / "postgres") as address:
+def server() -> Iterator[str]:
+    with postgres() as address:
         yield address
 
 
