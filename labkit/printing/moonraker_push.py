@@ -25,10 +25,17 @@ HEARTBEAT_LIMIT_S = 20.0
 GREETING_LIMIT_S = 2.0
 """A server that has not begun to push by then is only polled."""
 
-FOLLOWED = ("webhooks", "print_stats", "virtual_sdcard", "pause_resume")
+FOLLOWED = ("webhooks", "print_stats", "virtual_sdcard")
 """The objects of Klipper that a job is told from."""
 
 _ENDS: dict[str, End] = {"complete": "finished", "cancelled": "cancelled", "error": "failed"}
+
+_PHASES: dict[str, Phase] = {
+    "standby": "ready",
+    "printing": "busy",
+    "paused": "paused",
+    **dict.fromkeys(_ENDS, "ready"),
+}
 
 _SAID = {
     "notify_klippy_shutdown": "Klipper shut down",
@@ -42,10 +49,7 @@ def running_job(klipper: Mapping[str, Any]) -> RunningJob:
     card = klipper.get("virtual_sdcard") or {}
     name = str(printing.get("filename") or "") or None
     state, fault = str(printing.get("state") or "unknown"), str(printing.get("message") or "")
-    phase: Phase = "ready" if state in ("standby", *_ENDS) else "offline"
-    if state in ("printing", "paused"):
-        paused = state == "paused" or (klipper.get("pause_resume") or {}).get("is_paused")
-        phase = "paused" if paused else "busy"
+    phase = _PHASES.get(state, "offline")
     ended = _ENDS.get(state) if name else None
     if webhooks.get("state") != "ready":
         phase = "offline"

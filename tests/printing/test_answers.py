@@ -22,7 +22,7 @@ from .benches import KINDS
 from .prusalink_stand_in import prusalink
 from .stub import HANGS, HANGS_UP, Answers, stub
 
-KLIPPER = "/printer/objects/query?webhooks&print_stats&virtual_sdcard&pause_resume"
+KLIPPER = "/printer/objects/query?webhooks&print_stats&virtual_sdcard"
 READY = {
     "result": {
         "status": {"webhooks": {"state": "ready"}, "print_stats": {"state": "standby"}},

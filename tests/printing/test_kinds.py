@@ -31,6 +31,12 @@ from .gcode import write_gcode
 from .prusalink_stand_in import prusalink
 
 
+@pytest.fixture
+def version() -> str:
+    """Of OctoPrint; its own tests try the next one, too."""
+    return "1.11.8"
+
+
 @pytest.fixture(params=KINDS)
 def bench(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
