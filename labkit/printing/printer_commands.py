@@ -158,8 +158,10 @@ def add(
     from labkit.printing.printers import RegisteredPrinter, check_new, client_of, enter
     from labkit.secret import secret_in
 
-    if kind is not Kind.OCTOPRINT and (old_server_accepted or snapshot_url):
-        raise typer.BadParameter("--old-server-accepted and --snapshot-url are for octoprint only")
+    if kind is not Kind.OCTOPRINT and old_server_accepted:
+        raise typer.BadParameter("--old-server-accepted is for octoprint only")
+    if kind is Kind.PRUSALINK and snapshot_url:
+        raise typer.BadParameter("--snapshot-url is not for prusalink")
     if profile:
         equipment.printer(profile)
     told = RegisteredPrinter(
@@ -170,6 +172,7 @@ def add(
         profile=profile,
         old_server_accepted=old_server_accepted,
         snapshot_url=snapshot_url,
+        **({"user": user} if kind is Kind.PRUSALINK and user else {}),
     )
     check_new(name, told)  # before a person is asked for anything
     if key_file is not None:

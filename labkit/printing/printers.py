@@ -9,7 +9,8 @@
       kind: octoprint               # or moonraker, prusalink; left out: octoprint
       profile: MK3S                 # of the equipment; left out: the one of the printer's name
       old_server_accepted: A. Smith, until the update in May    # OctoPrint before 1.11.8
-      snapshot_url: http://cam-1.lab.example/still.jpg          # OctoPrint's camera, from here
+      snapshot_url: http://cam-1.lab.example/still.jpg          # the camera, as seen from here
+      user: maker                   # of PrusaLink; "" where the key is an API key
 """
 
 import re
@@ -40,6 +41,12 @@ _CLIENTS: dict[Kind, str] = {
     "moonraker": "Moonraker",
     "prusalink": "PrusaLink",
 }
+_OPTIONS: dict[str, tuple[Kind, ...]] = {
+    "old_server_accepted": ("octoprint",),
+    "snapshot_url": ("octoprint", "moonraker"),
+    "user": ("prusalink",),
+}
+"""Which fields are for which kinds only."""
 
 
 class RegisteredPrinter(BaseModel):
@@ -54,12 +61,20 @@ class RegisteredPrinter(BaseModel):
     profile: str = ""
     old_server_accepted: str = ""
     snapshot_url: str = ""
+    user: str = "maker"
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        if self.kind != "octoprint" and (self.old_server_accepted or self.snapshot_url):
-            raise ValueError("old_server_accepted and snapshot_url are for octoprint only")
+        for name, kinds in _OPTIONS.items():
+            default = type(self).model_fields[name].default
+            if self.kind not in kinds and getattr(self, name) != default:
+                raise ValueError(f"{name} is not for {self.kind}")
         return self
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What the client of this kind takes besides address, key and certificate."""
+        return {name: getattr(self, name) for name, kinds in _OPTIONS.items() if self.kind in kinds}
 
 
 def registered_printers() -> dict[str, RegisteredPrinter]:
@@ -123,12 +138,8 @@ def client_of(told: RegisteredPrinter, key: str) -> Printer:
         The address, the key or the certificate cannot be one.
     """
     client = getattr(import_module(f"labkit.printing.{told.kind}"), _CLIENTS[told.kind])
-    options: dict[str, str] = {}
-    if told.kind == "octoprint":
-        options["old_server_accepted"] = told.old_server_accepted
-        options["snapshot_url"] = told.snapshot_url
     ca_file = home_folder() / told.ca_file if told.ca_file else None
-    printer: Printer = client(told.url, key, ca_file=ca_file, **options)
+    printer: Printer = client(told.url, key, ca_file=ca_file, **told.options)
     return printer
 
 

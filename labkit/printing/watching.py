@@ -72,6 +72,13 @@ class Progress:
         return 100.0 * self.done_bytes / self.size_bytes if self.size_bytes else 0.0
 
 
+_ENDED: dict[str, str] = {
+    "finished": "finished",
+    "failed": "failed",
+    "cancelled": "was cancelled",
+}
+
+
 class Log(Protocol):
     """Where a watch writes what it sees."""
 
@@ -99,6 +106,9 @@ def look(printer: Printer, name: str) -> RunningJob | Outcome | None:
     job = printer.job()
     if job.is_busy and job.file_name == name:
         return job
+    if job.ended is not None and job.file_name == name:
+        told = f"the server shows that it {_ENDED[job.ended]}: {job.state}. {job.error}"
+        return Outcome(job.ended, told, job.print_time_s)
     stored = printer.file(name)
     if stored is None or stored.prints_done + stored.prints_failed == 0:
         return None
@@ -239,10 +249,12 @@ class Watch:
 
     def _runs(self, job: RunningJob) -> None:
         moment = time.monotonic()
-        where = (job.state, job.filepos_bytes, job.done_share, job.print_time_s)
-        standing = where[1:3] == self._sign[1:3] and moment - self._moved_at > 2 * POLL_S
-        # a clock that runs on is no movement; a heater that warms up is
-        moved = (*where[:3], self._warming() if standing else ())
+        # a clock that runs on is no movement; a heater that warms up is.  A server that tells
+        # no position tells whole percents, which may stand for minutes: its estimate moves.
+        coarse = job.done_share, job.remaining_s
+        place = (job.filepos_bytes, None) if job.filepos_bytes is not None else coarse
+        standing = place == self._sign[1:3] and moment - self._moved_at > 2 * POLL_S
+        moved = (job.state, *place, self._warming() if standing else ())
         if moved[:3] != self._sign[:3] or (standing and moved != self._sign):
             if self._alarmed:
                 self._log.note(f"the print moves again, {self._place()}")

@@ -31,12 +31,6 @@ from .gcode import write_gcode
 from .prusalink_stand_in import prusalink
 
 
-@pytest.fixture
-def version() -> str:
-    """Of OctoPrint; its own tests try the next one, too."""
-    return "1.11.8"
-
-
 @pytest.fixture(params=KINDS)
 def bench(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -271,14 +265,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "START_KNOWN_AFTER_S", 5.0)
 
 
-@pytest.fixture
-def known_end(bench: Bench, request: pytest.FixtureRequest) -> None:
-    """For tests whose end only `RunningJob.ended` tells where there is no history."""
-    if "keeps a history" not in bench.printer.abilities:
-        request.applymarker(pytest.mark.xfail(reason="watching.look does not read it yet"))
-
-
-@pytest.mark.usefixtures("known_end")
 def test_printed_once(bench: Bench, tmp_path: Path) -> None:
     gcode = write_gcode(tmp_path / "once.gcode", dwells=10)
     record = submit(bench, gcode)
@@ -288,7 +274,6 @@ def test_printed_once(bench: Bench, tmp_path: Path) -> None:
     assert (again.state, again.started_here) == ("finished", False)
 
 
-@pytest.mark.usefixtures("known_end")
 def test_cancelled_while_watched(bench: Bench, tmp_path: Path) -> None:
     cancelled: list[str] = []
 
@@ -302,7 +287,6 @@ def test_cancelled_while_watched(bench: Bench, tmp_path: Path) -> None:
     assert record.state == "cancelled"
 
 
-@pytest.mark.usefixtures("known_end")
 def test_failing_while_watched(bench: Bench, tmp_path: Path) -> None:
     def break_down(progress: Progress) -> None:
         if progress.state.lower() == "printing" and progress.done_bytes:
