@@ -313,7 +313,7 @@ def test_neither_key_nor_entry_when_the_table_cannot_be_written(
     ("words", "told"),
     [
         (["--kind", "moonraker"], "no key for a server of the kind moonraker"),
-        (["--kind", "prusalink", "--snapshot-url", "http://c"], "--snapshot-url is not for prusalink"),
+        (["--kind", "prusalink", "--snapshot-url", "x"], "--snapshot-url is not for prusalink"),
         (["--kind", "bambu"], "'bambu' is not one of"),
         (["--profile", "nothing"], "no profile 'nothing' among the printers"),
         (["--ca-file", "nothing.pem"], "no certificate file nothing.pem"),
