@@ -1,5 +1,7 @@
 """Raised letters: wide enough for a nozzle of 0.4 mm, and open enough to be read."""
 
+from itertools import pairwise
+
 import manifold3d
 import pytest
 
@@ -41,7 +43,7 @@ def test_letters_are_apart(height_mm: float) -> None:
     pieces = _flat(CODES, height_mm).decompose()
     assert len(pieces) == len(CODES)
     spans = sorted((piece.bounds()[0], piece.bounds()[2]) for piece in pieces)
-    assert min(after[0] - before[1] for before, after in zip(spans, spans[1:], strict=False)) > 0.5
+    assert min(after[0] - before[1] for before, after in pairwise(spans)) > 0.5
 
 
 def test_a_blank_is_wider_than_what_parts_letters() -> None:
