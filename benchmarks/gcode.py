@@ -8,10 +8,11 @@ Every program runs in a process of its own, the peers in an environment of their
 PyPI on first use.  labkit does the whole: layers, paths, extrusion, features, times with
 acceleration, and the gate.  What the others do is less and is named in the table.  Seconds are
 the best of several rounds, in which the quick programs take turns, without starting Python and
-imports; memory is the peak beyond what the process held before.  "first in a process" has the
-loading of machine code in it, "first ever" its compiling, in seconds and in memory; the limits are
-held against neither.  Where other programs share the machine the processor's seconds say more;
-those of polars and labkit are of all processors together.
+imports; memory is the peak beyond what the process held before.  labkit and polars both use all
+processors.  "first in a process" has the loading of machine code in it, "first ever" its
+compiling, in seconds and in memory; the limits are held against neither.  Where other programs
+share the machine the processor's seconds say more; those of polars and labkit are of all
+processors together.
 
 The limits are what the project was set; whether each is met is printed.
 """

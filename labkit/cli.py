@@ -115,7 +115,8 @@ def run(
     """
     from labkit.case import Case
     from labkit.parameters.written import read_decisions
-    from labkit.procedures.run import exit_code, run_case, stage_named
+    from labkit.procedures.notebooks import stage_named
+    from labkit.procedures.run import exit_code, run_case
     from labkit.traceability.procedure import procedure as procedure_named
 
     overrides = read_decisions(parameter or [], stage_named, Case(case).order.device)
@@ -147,9 +148,9 @@ def series(
     Example: labkit series /data/ct --protocol soft_tissue_model
     """
     from labkit.pacs.sources import fetched
+    from labkit.protocols import protocol_named
     from labkit.scan.discovery import discover
     from labkit.scan.fitness import row_of
-    from labkit.scan.protocol import protocol_named
     from labkit.scan.series import patients
 
     limits = protocol_named(protocol)
@@ -194,7 +195,7 @@ def parameters(
     """
     from labkit.parameters import validated
     from labkit.parameters.written import listed
-    from labkit.procedures.run import stage_named
+    from labkit.procedures.notebooks import stage_named
 
     name = stage_named(stage)
     if name == "03_design":

@@ -38,10 +38,7 @@ def check(
     Example: labkit gcode check part.gcode --printer practice --material PLA --part part.stl
     """
     from labkit import equipment
-    from labkit.slicing.fidelity import fidelity, placed_under
     from labkit.slicing.gate import check_gcode
-    from labkit.slicing.toolpath import read_toolpath
-    from labkit.surface import read_stl
 
     limits, filament = equipment.printer(printer), equipment.material(material)
     findings = check_gcode(path, limits, filament)
@@ -50,6 +47,10 @@ def check(
     if not as_json:
         table([vars(one) for one in findings], ["severity", "rule", "line", "message"])
     if part is not None:
+        from labkit.slicing.fidelity import fidelity, placed_under
+        from labkit.slicing.toolpath import read_toolpath
+        from labkit.surface import read_stl
+
         toolpath, mesh = read_toolpath(path), read_stl(part)
         found = fidelity(
             toolpath,

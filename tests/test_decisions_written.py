@@ -3,7 +3,7 @@ import pytest
 from labkit.errors import InputError
 from labkit.parameters import FAMILIES, model_of, validated, why
 from labkit.parameters.written import listed, read_decisions
-from labkit.procedures.run import stage_named
+from labkit.procedures.notebooks import stage_named
 
 
 def test_numbers_are_numbers_and_words_stay_words() -> None:

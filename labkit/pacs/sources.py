@@ -9,16 +9,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import filelock
 
 from labkit.errors import InputError
 from labkit.home import home_folder
-from labkit.pacs.archive import Progress
-from labkit.pacs.query import Query, query_from, query_in
-from labkit.pacs.registry import connect
-from labkit.pacs.retrieval import fetch
+
+if TYPE_CHECKING:
+    from labkit.pacs.archive import Progress
+    from labkit.pacs.query import Query
 
 PREFIX = "pacs:"
 
@@ -29,7 +30,7 @@ def is_pacs(source: str) -> bool:
 
 
 @contextmanager
-def fetched(source: str, progress: Progress = lambda _done, _total: None) -> Iterator[Path]:
+def fetched(source: str, progress: "Progress" = lambda _done, _total: None) -> Iterator[Path]:
     """The place of a source: for ``pacs:…`` a private folder that is removed afterwards.
 
     The folder lies in the lab's own, below ``inbox``; what a killed run left there is
@@ -45,6 +46,10 @@ def fetched(source: str, progress: Progress = lambda _done, _total: None) -> Ite
     if not is_pacs(source):
         yield Path(source)
         return
+    # only here: each run of a stage comes by, and few ask a PACS
+    from labkit.pacs.registry import connect  # noqa: PLC0415
+    from labkit.pacs.retrieval import fetch  # noqa: PLC0415
+
     name, query = _parsed(source)
     archive = connect(name)
     with _private_folder() as folder:
@@ -52,7 +57,9 @@ def fetched(source: str, progress: Progress = lambda _done, _total: None) -> Ite
         yield folder / "study"
 
 
-def _parsed(source: str) -> tuple[str, Query]:
+def _parsed(source: str) -> "tuple[str, Query]":
+    from labkit.pacs.query import query_from, query_in  # noqa: PLC0415
+
     name, _, asked = source.removeprefix(PREFIX).partition("?")
     if asked.startswith("@"):
         return name, query_in(asked[1:])

@@ -18,6 +18,7 @@ from labkit.files import content_digest, sha256_of
 from labkit.parameters import StageParameters, is_path, model_of, validated
 from labkit.procedures.failures import last_failure
 from labkit.procedures.notebooks import notebook_of, source_hash
+from labkit.protocols import protocol_named
 from labkit.traceability.evidence import why_not
 from labkit.traceability.release import LAYOUT
 
@@ -174,8 +175,6 @@ def place_of(value: object) -> Path:
 
 def _profile_hashes(name: str) -> set[str]:
     """The hashes of all profiles of that name, of whatever kind, as they are now."""
-    from labkit.scan.protocol import protocol_named  # noqa: PLC0415  # slow: only where asked
-
     found = set()
     for kind in (equipment.printer, equipment.material, equipment.quality, protocol_named):
         with contextlib.suppress(LabkitError):

@@ -1,14 +1,14 @@
-"""The controlled notebooks: where they are, and the hash that names their content."""
+"""The controlled notebooks: how stages are named, where they are, and the hash of their content."""
 
+import difflib
 import hashlib
 import json
 import os
 from pathlib import Path
 
-import nbformat
-
 import labkit
-from labkit.errors import ToolMissingError
+from labkit.case import STAGES
+from labkit.errors import InputError, ToolMissingError
 
 
 def shipped(folder: str) -> Path:
@@ -32,6 +32,27 @@ def shipped(folder: str) -> Path:
     )
 
 
+def stage_named(words: str) -> str:
+    """The stage that is meant by ``02_segmentation``, ``segmentation`` or ``02``.
+
+    Raises
+    ------
+    InputError
+        None is.
+    """
+    for stage in STAGES:
+        number, _, name = stage.partition("_")
+        if words in (stage, name, number):
+            return stage
+    nearest = difflib.get_close_matches(words, STAGES, n=1, cutoff=0.0)[0]
+    raise InputError(
+        f"no stage {words!r}",
+        expected="one of " + ", ".join(STAGES),
+        where="the command line",
+        fix=f"the nearest name is {nearest}",
+    )
+
+
 def notebook_of(stage: str) -> Path:
     """The controlled notebook of a stage."""
     return shipped("notebooks") / f"{stage}.ipynb"
@@ -45,8 +66,9 @@ def source_hash(path: Path) -> str:
     not make another procedure of a notebook.
     """
     cells = []
-    for cell in nbformat.read(path, as_version=4).cells:
-        tags = cell.metadata.get("tags", [])
-        source = "" if "parameters" in tags else cell.source
-        cells.append([cell.get("id", ""), cell.cell_type, tags, source])
+    # plain JSON: nbformat loads for longer than all the rest of `labkit status` takes
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        tags = cell["metadata"].get("tags", [])
+        source = "" if "parameters" in tags else "".join(cell["source"])
+        cells.append([cell.get("id", ""), cell["cell_type"], tags, source])
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()

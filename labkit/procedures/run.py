@@ -1,7 +1,6 @@
 """A case through its stages: each a notebook, run headless, published whole and signed."""
 
 import contextlib
-import difflib
 import json
 import threading
 import time
@@ -112,27 +111,6 @@ def run_case(
 def exit_code(outcomes: Sequence[Outcome]) -> int:
     """0 when every verdict is *pass* or *action*, else 1."""
     return int(any(outcome.verdict in NOT_ACCEPTED for outcome in outcomes))
-
-
-def stage_named(words: str) -> str:
-    """The stage that is meant by ``02_segmentation``, ``segmentation`` or ``02``.
-
-    Raises
-    ------
-    InputError
-        None is.
-    """
-    for stage in STAGES:
-        number, _, name = stage.partition("_")
-        if words in (stage, name, number):
-            return stage
-    nearest = difflib.get_close_matches(words, STAGES, n=1, cutoff=0.0)[0]
-    raise InputError(
-        f"no stage {words!r}",
-        expected="one of " + ", ".join(STAGES),
-        where="the command line",
-        fix=f"the nearest name is {nearest}",
-    )
 
 
 def _require_good(case: Case, stage: str) -> None:

@@ -11,6 +11,8 @@ or Spacing Between Slices.
                                            verdict              values    straightened
 """
 
+from labkit.protocols import Protocol as Protocol
+from labkit.protocols import protocol_named as protocol_named
 from labkit.scan.discovery import Discovery as Discovery
 from labkit.scan.discovery import discover as discover
 from labkit.scan.facts import SeriesFacts as SeriesFacts
@@ -18,8 +20,6 @@ from labkit.scan.fitness import Fitness as Fitness
 from labkit.scan.fitness import fitness_of as fitness_of
 from labkit.scan.geometry import Geometry as Geometry
 from labkit.scan.geometry import Limits as Limits
-from labkit.scan.protocol import Protocol as Protocol
-from labkit.scan.protocol import protocol_named as protocol_named
 from labkit.scan.reading import read_volume as read_volume
 from labkit.scan.report import report_of as report_of
 from labkit.scan.series import Series as Series

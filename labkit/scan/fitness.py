@@ -6,9 +6,9 @@ From the header alone before anything is read, and from the grey values afterwar
 from dataclasses import dataclass
 
 from labkit.case import Check, Verdict, worst
+from labkit.protocols import AtLeast, AtMost, Between, OneOf, Protocol
 from labkit.scan import measures
 from labkit.scan.kernels import sharpness_of
-from labkit.scan.protocol import AtLeast, AtMost, Between, OneOf, Protocol
 from labkit.scan.series import Series
 from labkit.volume import Volume
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import theilslopes
 
 from labkit.scan.copies import is_copy
 from labkit.scan.image import Image
@@ -212,6 +211,8 @@ def _drift(
     within = np.maximum(POSITION_TOLERANCE_MM, STRAIGHT_PIXELS * pixel_mm)
     if (np.abs(drift) <= within).all():
         return np.zeros_like(drift), (0.0, 0.0), ""
+    from scipy.stats import theilslopes  # noqa: PLC0415  # slow: only where a stack drifts
+
     some = slice(None, None, 1 + len(along) // 1000)  # it compares every pair
     slope = np.array([theilslopes(part[some], along[some]).slope for part in drift.T])
     slope = np.where(np.abs(slope) * along[-1] > within, slope, 0.0)

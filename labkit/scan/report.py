@@ -3,9 +3,9 @@
 from typing import Any
 
 from labkit.home import pseudonym_uid
+from labkit.protocols import Protocol
 from labkit.scan.discovery import Discovery
 from labkit.scan.fitness import row_of
-from labkit.scan.protocol import Protocol
 from labkit.scan.series import Series
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from labkit.compiled import in_blocks
 from labkit.equipment import MaterialProfile, PrinterProfile
 from labkit.errors import RefusedError, SlicingError
 from labkit.slicing import envelope, judging
@@ -258,24 +259,30 @@ class _Gate:
             speed, flow = (value / 100 for value in self.percent.values())
             in_force[number] = len(self.homed & set("XYZ")) == 3, self.hot, speed, flow
             unclear[number] = self.unclear_since
-        bits, (way_mm, laid_mm) = judging.judged(
-            *(read.start, read.end, read.extruded_mm, read.feed_mm_min, read.words),
-            read.commands_before,
-            in_force,
-            self.limits(),
+        moves = (read.start, read.end, read.extruded_mm, read.feed_mm_min, read.words)
+        limits, bits = self.limits(), np.empty(len(read.line), np.uint16)
+        ways = in_blocks(
+            lambda begin, stop: judging.judged(
+                *(*moves, read.commands_before, in_force, limits, bits), begin, stop
+            ),
+            len(bits),
         )
+        way_mm, laid_mm = np.sum(ways, axis=0).tolist() if ways else (0.0, 0.0)
+        broken = int(np.bitwise_or.reduce(bits))
         for rule in self.rules():
-            for number in np.flatnonzero(bits & rule.bit)[:MOST_OF_A_RULE]:
+            wrong = np.flatnonzero(bits & rule.bit) if broken & rule.bit else ()
+            for number in wrong[:MOST_OF_A_RULE]:
                 x, y, z = read.end[number]
                 feed = read.feed_mm_min[number] * in_force[read.commands_before[number], 2]
                 message = rule.message(f"X{x:g} Y{y:g} Z{z:g}", float(feed))
                 finding = Finding(rule.severity, rule.name, int(read.line[number]), message)
                 self.findings.append(finding)
-        pushing = np.flatnonzero((read.extruded_mm > 0) & (unclear[read.commands_before] > 0))
-        _, first = np.unique(unclear[read.commands_before[pushing]], return_index=True)
-        for line in read.line[pushing[first]].tolist():
-            self.warn("extruder-mode", line, "G90 or G91 without M82 or M83: firmware differs")
-        self.is_a_print(bool((bits & judging.EXTRUDES).any()), way_mm, laid_mm)
+        if unclear.any():
+            pushing = np.flatnonzero((read.extruded_mm > 0) & (unclear > 0)[read.commands_before])
+            _, first = np.unique(unclear[read.commands_before[pushing]], return_index=True)
+            for line in read.line[pushing[first]].tolist():
+                self.warn("extruder-mode", line, "G90 or G91 without M82 or M83: firmware differs")
+        self.is_a_print(bool(broken & judging.EXTRUDES), way_mm, laid_mm)
 
     def limits(self) -> npt.NDArray[np.float64]:
         printer = self.printer

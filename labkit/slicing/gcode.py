@@ -18,7 +18,6 @@ from labkit.slicing.steps import Command, Note
 from labkit.slicing.toolpath import Notes, Toolpath, read_toolpath
 
 Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 MOST_PATH_POINTS = 200_000
 
@@ -134,18 +133,59 @@ def read_gcode(
         No such file, a binary one, or one that never extrudes or goes beyond all printers.
     """
     read = read_toolpath(path) if toolpath is None else toolpath
-    extruding = read.extruding
-    layer = _layers(read, extruding)
-    printed = np.flatnonzero(extruding & (layer >= 0))
-    if not len(printed):
+    read.commands_before  # noqa: B018  made once, before two threads want it
+    with ThreadPoolExecutor(1) as beside:
+        plan = beside.submit(planned_seconds, read, limits or stated_limits(read) or Limits())
+        group, groups = _groups(read)
+        # without any statement all that is laid is the part
+        stays = read.stays if len(read.features) > 1 else np.ones(1, bool)
+        moves = (read.start, read.end, read.extruded_mm, read.feed_mm_min)
+        found = tallies.surveyed(*moves, group, groups, read.feature, stays, SHORTEST_FLOW_MM)
+        _refuse_unprinted(path, found)
+        printed = np.flatnonzero(found.printed)
+        shown = printed[:: -(-len(printed) // MOST_PATH_POINTS)]
+        seconds = plan.result()
+    layer = np.cumsum(found.lines > 0) - 1
+    group_s, feature_s, fan_s = tallies.shared(
+        *(seconds, group, groups, read.feature, len(read.features)),
+        *(read.commands_before, read.held(_fan) > 0),
+    )
+    moving_s = float(seconds.sum())
+    area_mm2 = math.pi * (filament_diameter_mm / 2) ** 2
+    return GCode(
+        slicer=slicer_of(read),
+        lines=read.lines,
+        layers=_layer_list(read, found, group_s),
+        filament_mm=found.filament,
+        mass_g=found.filament * area_mm2 * density_g_cm3 / 1000,
+        stated_time_s=stated_time_s(read),
+        moving_time_s=found.minutes * 60,
+        planned_time_s=moving_s + dwell_s(read),
+        bounds_mm=found.box,
+        part_bounds_mm=found.part_box if np.isfinite(found.part_box).all() else None,
+        hotend_c=_set_temperatures(read, "M104", "M109"),
+        bed_c=_set_temperatures(read, "M140", "M190"),
+        fan_share=fan_s / moving_s if moving_s else 0.0,
+        retractions=found.pulls,
+        longest_retraction_mm=found.longest_pull,
+        max_flow_mm3_s=found.most_flow / 60 * area_mm2,
+        features=[name for name in read.features if name],
+        feature_time_s=dict(zip(read.features, feature_s.tolist(), strict=True)),
+        feature_filament_mm=dict(zip(read.features, found.laid_by_feature.tolist(), strict=True)),
+        lines_not_understood=len(read.faults),
+        path=np.column_stack([read.end[shown], layer[group[shown]]]).astype(np.float32),
+    )
+
+
+def _refuse_unprinted(path: Path, found: tallies.Survey) -> None:
+    if not found.lines.any():
         raise SlicingError(
             f"{path.name} never extrudes while it moves",
             expected="G-code of a printed part",
             where=str(path.parent),
             fix="export it again from the slicer; it may have been cut off",
         )
-    bounds_mm = tallies.box(read.end, read.moving)
-    farthest_mm = max(np.abs(bounds_mm).max(), np.abs(read.extruded_mm).max())  # type: ignore[arg-type]
+    farthest_mm = max(np.abs(found.box).max(), found.most_at_once)
     if farthest_mm > LARGEST_MM:
         raise SlicingError(
             f"{path.name} moves or pushes by {farthest_mm:.3g} mm",
@@ -153,41 +193,6 @@ def read_gcode(
             where=str(path.parent),
             fix="export it again from the slicer; it is damaged",
         )
-    read.commands_before  # noqa: B018  made once, before two threads want it
-    with ThreadPoolExecutor(1) as beside:  # the plan takes as long as all the rest
-        plan = beside.submit(planned_seconds, read, limits or stated_limits(read) or Limits())
-        area_mm2 = math.pi * (filament_diameter_mm / 2) ** 2
-        filament_mm, pulls, longest_pull_mm = tallies.pushed(read.extruded_mm)
-        shown = printed[:: -(-len(printed) // MOST_PATH_POINTS)]
-        moving_min, flow_mm_min = tallies.commanded(
-            *(read.start, read.end, read.extruded_mm, read.feed_mm_min, SHORTEST_FLOW_MM)
-        )
-        laid_mm = np.where(extruding, read.extruded_mm, 0.0)
-        part_bounds_mm = _bounds(read, read.on_part if len(read.features) > 1 else extruding)
-        seconds = plan.result()
-    return GCode(
-        slicer=slicer_of(read),
-        lines=read.lines,
-        layers=_layer_list(read, layer, printed, laid_mm, seconds),
-        filament_mm=filament_mm,
-        mass_g=filament_mm * area_mm2 * density_g_cm3 / 1000,
-        stated_time_s=stated_time_s(read),
-        moving_time_s=moving_min * 60,
-        planned_time_s=float(seconds.sum()) + dwell_s(read),
-        bounds_mm=bounds_mm,
-        part_bounds_mm=part_bounds_mm,
-        hotend_c=_set_temperatures(read, "M104", "M109"),
-        bed_c=_set_temperatures(read, "M140", "M190"),
-        fan_share=_fan_share(read, seconds),
-        retractions=pulls,
-        longest_retraction_mm=longest_pull_mm,
-        max_flow_mm3_s=flow_mm_min / 60 * area_mm2,
-        features=[name for name in read.features if name],
-        feature_time_s=_by_feature(read, seconds),
-        feature_filament_mm=_by_feature(read, laid_mm),
-        lines_not_understood=len(read.faults),
-        path=np.column_stack([read.end[shown], layer[shown]]).astype(np.float32),
-    )
 
 
 def printed_extent_mm(path: Path, region: npt.ArrayLike | None = None) -> Array:
@@ -229,40 +234,21 @@ def slicer_of(toolpath: Toolpath) -> str:
     return next((found[1] for found in said if found), "")
 
 
-def _layers(toolpath: Toolpath, extruding: Mask) -> npt.NDArray[np.int32]:
-    """(n,) int32: the layer of each move; those in which nothing is laid do not count."""
-    if len(toolpath.layer_offset):
-        laid = tallies.sums(toolpath.layer, extruding, len(toolpath.layer_offset))
-        number = np.cumsum(laid > 0) - 1
-        return np.concatenate([[-1], number]).astype(np.int32)[toolpath.layer + 1]
-    z = np.where(extruding, toolpath.end[:, 2], -np.inf)
-    highest = np.concatenate([[-np.inf], np.maximum.accumulate(z)[:-1]]) if len(z) else z
-    return (np.cumsum(extruding & (z > highest)) - 1).astype(np.int32)
+def _groups(toolpath: Toolpath) -> tuple[npt.NDArray[np.int32], int]:
+    """(n,) int32: the layer of each move, also of those in which nothing is laid; how many."""
+    if marked := len(toolpath.layer_offset):
+        return toolpath.layer, marked
+    return tallies.by_height(toolpath.start, toolpath.end, toolpath.extruded_mm)
 
 
-def _layer_list(
-    toolpath: Toolpath,
-    layer: npt.NDArray[np.int32],
-    printed: npt.NDArray[np.intp],
-    laid_mm: Array,
-    seconds: Array,
-) -> list[Layer]:
-    count = int(layer[printed[-1]]) + 1
-    first = printed[np.searchsorted(layer[printed], np.arange(count, dtype=np.int32))]
-    offsets = toolpath.offset[first]
-    if len(toolpath.layer_offset):
-        offsets = toolpath.layer_offset[toolpath.layer[first]]
-    pushed = tallies.sums(layer, laid_mm, count)
-    times = tallies.sums(layer, seconds, count)
-    rows = zip(toolpath.end[first, 2], offsets, pushed, times, strict=True)
+def _layer_list(toolpath: Toolpath, found: tallies.Survey, group_s: Array) -> list[Layer]:
+    """The layers in which something is laid, each with the time of those after it in which not."""
+    own = np.flatnonzero(found.lines)
+    first, seconds = found.first[own], np.add.reduceat(group_s, own)
+    marks = toolpath.layer_offset
+    offsets = marks[own] if len(marks) else toolpath.offset[first]
+    rows = zip(toolpath.end[first, 2], offsets, found.laid_by_group[own], seconds, strict=True)
     return [Layer(float(z), int(at), float(mm), float(s)) for z, at, mm, s in rows]
-
-
-def _bounds(toolpath: Toolpath, chosen: Mask) -> Array | None:
-    starts, ends = tallies.box(toolpath.start, chosen), tallies.box(toolpath.end, chosen)
-    if starts is None or ends is None:
-        return None
-    return np.array([np.minimum(starts[0], ends[0]), np.maximum(starts[1], ends[1])])
 
 
 def _set_temperatures(toolpath: Toolpath, *names: str) -> list[float]:
@@ -275,21 +261,11 @@ def _set_temperatures(toolpath: Toolpath, *names: str) -> list[float]:
     return list(dict.fromkeys(value for value in values if value is not None))
 
 
-def _fan_share(toolpath: Toolpath, seconds: Array) -> float:
-    total = float(seconds.sum())
-    return float(seconds[toolpath.set_by(_fan) > 0].sum()) / total if total else 0.0
-
-
 def _fan(command: Command) -> float | None:
     if command.name not in ("M106", "M107") or (command.words or {}).get("P"):
         return None  # P: another fan than that of the part
     full = (command.words or {}).get("S", 255.0)
     return 0.0 if command.name == "M107" else full
-
-
-def _by_feature(toolpath: Toolpath, values: Array) -> dict[str, float]:
-    sums = tallies.sums(toolpath.feature, values, len(toolpath.features))
-    return {name: float(value) for name, value in zip(toolpath.features, sums, strict=True)}
 
 
 def _stated_time(text: str) -> float | None:

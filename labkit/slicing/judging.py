@@ -38,20 +38,30 @@ def judged(  # noqa: PLR0912  one branch per rule
     commands: npt.NDArray[np.int32],
     in_force: Floats,
     limits: Floats,
-) -> tuple[Bits, Floats]:
-    """The bits of each move, (n,); and (2,) mm: how far moves go, how far they extrude.
+    bits: Bits,
+    begin: int,
+    stop: int,
+) -> tuple[float, float]:
+    """Millimetres: how far moves ``begin`` to ``stop`` go, how far they extrude.
 
     Parameters
     ----------
     start … words : as in a `Toolpath`; ``commands`` how many commands come before each.
     in_force : (commands + 1, 4) what they set, by the columns named above.
     limits : (13,) by the places named above.
+    bits : (n,) takes what is wrong with each of them.
     """
-    bits, ways = np.zeros(len(feeds), np.uint16), np.zeros(2)
-    pushed = 0.0
-    for number in range(len(feeds)):
-        now = in_force[commands[number]]
-        feed, filament, found, square = feeds[number] * now[SPEED_FACTOR], extruded[number], 0, 0.0
+    way = laid = 0.0
+    pushed, first, along = 0.0, begin, False
+    while first > 0 and not along:
+        first -= 1
+        along = start[first, 0] != end[first, 0] or start[first, 1] != end[first, 1]
+    for number in range(first + along, begin):  # what was pushed on the spot where this begins
+        pushed += extruded[number]
+    for number in range(begin, stop):
+        now = commands[number]
+        feed, filament = feeds[number] * in_force[now, SPEED_FACTOR], extruded[number]
+        found, square = 0, 0.0
         for axis in range(3):
             place = end[number, axis]
             square += (place - start[number, axis]) ** 2
@@ -59,7 +69,7 @@ def judged(  # noqa: PLR0912  one branch per rule
                 found |= OUTSIDE
         distance = math.sqrt(square)
         sideways = start[number, 0] != end[number, 0] or start[number, 1] != end[number, 1]
-        if words[number] & _XYZ and not now[HOMED]:
+        if words[number] & _XYZ and not in_force[now, HOMED]:
             found |= NOT_HOMED
         if words[number] & ARC:
             found |= IS_ARC
@@ -74,15 +84,15 @@ def judged(  # noqa: PLR0912  one branch per rule
         if pushed > limits[PRIME_MM]:
             found |= PRIME
         if sideways:
-            ways[0] += distance
+            way += distance
         if filament > 0:
             if sideways:
-                ways[1] += distance
+                laid += distance
                 found |= EXTRUDES
-            if not now[HOT]:
+            if not in_force[now, HOT]:
                 found |= COLD
             if distance > limits[FLOW_ABOVE_MM] and feed > 0:
-                flow = filament * now[FLOW_FACTOR] / (distance / feed * 60)
+                flow = filament * in_force[now, FLOW_FACTOR] / (distance / feed * 60)
                 if flow > limits[MOST_FLOW_MM_S]:
                     found |= NO_FLOW
                 elif flow > limits[FLOW_MM_S]:
@@ -90,4 +100,4 @@ def judged(  # noqa: PLR0912  one branch per rule
         elif filament < -limits[RETRACTION_MM]:
             found |= RETRACTION
         bits[number] = found
-    return bits, ways
+    return way, laid

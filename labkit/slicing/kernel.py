@@ -39,20 +39,20 @@ LARGEST_SIZE_MM = 1000.0
 """A width or height that is stated larger is not believed."""
 
 _TENS = 10.0 ** np.arange(23)
-_ZERO_E = np.frombuffer(b"G92 E0\n", np.uint8)
+_ZERO_E = np.frombuffer(b"G92 E0", np.uint8)
 
 
 class Rows(NamedTuple):
     """What is found: the fields of a `Toolpath` that are arrays, one row per move, and these.
 
+    end : (n + 1, 3), where the first move starts, and where each ends.
     notes, others : (n, 3) int64: line, offset and end of the comments, and of the commands
         that leave the position alone.
     layer_offset, layer_height_mm : per layer: where its mark is, the first height stated.
     """
 
-    line: Ints
+    line: npt.NDArray[np.int32]
     offset: Ints
-    start: Floats
     end: Floats
     extruded_mm: Floats
     feed_mm_min: Floats
@@ -67,13 +67,12 @@ class Rows(NamedTuple):
     layer_height_mm: Singles
 
     @classmethod
-    def for_lines(cls, lines: int, comments: int) -> "Rows":
-        """Room for a file of so many lines; a system gives the memory when it is written."""
+    def for_lines(cls, lines: int, comments: int, layers: int) -> "Rows":
+        """Room for so many of each; a system gives the memory when it is written."""
         return cls(
-            line=np.empty(lines, np.int64),
+            line=np.empty(lines, np.int32),
             offset=np.empty(lines, np.int64),
-            start=np.empty((lines, 3)),
-            end=np.empty((lines, 3)),
+            end=np.empty((lines + 1, 3)),
             extruded_mm=np.empty(lines),
             feed_mm_min=np.empty(lines),
             layer=np.empty(lines, np.int32),
@@ -83,9 +82,15 @@ class Rows(NamedTuple):
             height_mm=np.empty(lines, np.float32),
             notes=np.empty((comments, 3), np.int64),
             others=np.empty((lines, 3), np.int64),
-            layer_offset=np.empty(comments, np.int64),
-            layer_height_mm=np.empty(comments, np.float32),
+            layer_offset=np.empty(layers, np.int64),
+            layer_height_mm=np.empty(layers, np.float32),
         )
+
+    def after(self, moves: int, lines: int, comments: int, layers: int) -> "Rows":
+        """The room that is left after so many of each."""
+        tables = {"notes": comments, "others": lines}
+        tables |= {"layer_offset": layers, "layer_height_mm": layers}
+        return Rows(*(rows[tables.get(name, moves) :] for name, rows in self._asdict().items()))
 
 
 def _padded(*texts: str) -> Bytes:
@@ -108,14 +113,24 @@ _KINDS = np.repeat([_LAYER, _FEATURE, _WIDTH, _HEIGHT], [3, 2, 2, 2])
 
 
 @compiled
-def counted(data: Bytes) -> tuple[int, int]:
-    """How many line ends, and how many lines that begin with a semicolon."""
-    ends, notes, before = 0, 0, 10
+def counted(data: Bytes) -> tuple[int, int, int]:
+    """How many line ends, lines that begin with a semicolon, and lines like ``G1 …``."""
+    ends, notes, moves = 0, 0, 0
+    third, second, first = 10, 10, 10  # the bytes before
     for byte in data:
         ends += byte == 10
-        notes += (byte == 59) & (before == 10)
-        before = byte
-    return ends, notes
+        notes += (byte == 59) & (first == 10)
+        moves += (byte == 32) & (first >= 48) & (first <= 51) & (second == 71) & (third == 10)
+        third, second, first = second, first, byte
+    return ends, notes, moves
+
+
+@compiled
+def line_after(data: Bytes, pos: int) -> int:
+    """Where the next line begins; the end of the data where there is none."""
+    while pos < len(data) and data[pos] != 10:
+        pos += 1
+    return min(pos + 1, len(data))
 
 
 @compiled
@@ -273,6 +288,9 @@ def _command(data: Bytes, pos: int, numbers: Floats) -> int:
         for place in range(len(_ZERO_E)):
             if data[pos + place] != _ZERO_E[place]:
                 return -1
+        pos += len(_ZERO_E)
+        if data[pos] != 10 and (data[pos] != 13 or data[pos + 1] != 10):
+            return -1
         numbers[E] = 0.0
     while data[pos] != 10:
         pos += 1
@@ -293,8 +311,8 @@ def scan(  # noqa: PLR0912  one branch per kind of line
     rows : takes what is found; as many as the file has lines.
     """
     # taken out once: each access to a field counts its users, which costs more than the reading
-    line, offset, start, end, extruded, feeds, layers, features, bits = rows[:9]
-    widths, heights, notes, others, layer_offset, layer_height = rows[9:]
+    line, offset, end, extruded, feeds, layers, features, bits = rows[:8]
+    widths, heights, notes, others, layer_offset, layer_height = rows[8:]
     while counts[POS] < len(data):
         pos, stop = counts[POS], -1
         first, second = data[pos], data[min(pos + 1, len(data) - 1)]
@@ -304,11 +322,10 @@ def scan(  # noqa: PLR0912  one branch per kind of line
                 number = counts[MOVES]
                 for axis in range(3):
                     here = numbers[axis]
-                    start[number, axis] = here
                     if found & (1 << axis):
                         zero = here if numbers[RELATIVE] else numbers[SHIFT + axis]
                         here = numbers[WORDS + axis] * numbers[UNIT] + zero
-                    end[number, axis] = numbers[axis] = here
+                    end[number + 1, axis] = numbers[axis] = here
                 extruded[number], feeds[number] = numbers[PUSHED], numbers[FEED]
                 line[number], offset[number], bits[number] = counts[LINE], pos, found
                 layers[number], features[number] = counts[LAYER], counts[FEATURE]

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labkit.compiled import compiled
+from labkit.compiled import compiled, in_blocks
 from labkit.equipment import PrinterProfile
 from labkit.slicing.steps import Command
 from labkit.slicing.toolpath import Notes, Toolpath
 
 Array = npt.NDArray[np.float64]
+Single = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int32]
 PerAxis = tuple[float, float, float, float]
 
@@ -125,14 +126,19 @@ def planned_seconds(toolpath: Toolpath, limits: Limits) -> Array:
     limits : what the printer can do before the file changes it.
     """
     table = _in_force(toolpath.commands, limits)
-    return _planned(
-        toolpath.start,
-        toolpath.end,
-        toolpath.extruded_mm,
-        toolpath.feed_mm_min,
-        toolpath.commands_before,
-        table,
+    moves = (toolpath.start, toolpath.end, toolpath.extruded_mm, toolpath.feed_mm_min)
+    count = len(toolpath.line)
+    entries, cruises, accelerations, distances = np.empty((4, count + 1), np.float32)
+    plan = entries, cruises, accelerations, distances
+    safe = in_blocks(
+        lambda begin, stop: _entered(*moves, toolpath.commands_before, table, *plan, begin, stop),
+        count,
     )
+    last_safe = next((speed for speed in reversed(safe) if speed > 0), 0.0)
+    _reached(entries, accelerations, distances, last_safe)
+    seconds = np.empty(count)
+    in_blocks(lambda begin, stop: _timed(*plan, seconds, begin, stop), count)
+    return seconds
 
 
 def dwell_s(toolpath: Toolpath) -> float:
@@ -190,45 +196,6 @@ _CHANGES = {
 
 
 @compiled
-def _cruise(
-    way: Array, distance: float, feed_mm_min: float, limits: Array, direction: Array
-) -> tuple[float, float, float]:
-    """Cruising speed, acceleration, and the speed at which a move may start from rest."""
-    retracting = way[0] == 0 and way[1] == 0 and way[2] == 0
-    kind = _RETRACTING if retracting else _PRINTING if way[3] != 0 else _TRAVELLING
-    speed, acceleration = feed_mm_min / 60 * limits[_FACTOR], limits[kind]
-    inverse = 1 / distance
-    for axis in range(4):
-        direction[axis] = way[axis] * inverse
-        share = abs(direction[axis])
-        if share > 0:
-            speed = min(speed, limits[_SPEED + axis] / share)
-            acceleration = min(acceleration, limits[_ACCELERATION + axis] / share)
-    speed = min(max(speed, _SLOWEST), _FASTEST)
-    acceleration = min(max(acceleration, 1e3 * _SLOWEST), 1e3 * _FASTEST)
-    safe = speed
-    for axis in range(4):
-        share = abs(direction[axis])
-        if share > 0:
-            safe = min(safe, limits[_JERK + axis] / share)
-    return speed, acceleration, safe
-
-
-@compiled
-def _junction(speed: float, before: Array, after: Array, limits: Array) -> float:
-    """The largest speed up to ``speed`` at which no axis jumps by more than its jerk."""
-    for axis in range(4):
-        leaving, entering = before[axis], after[axis]
-        if leaving * entering < 0:  # an axis that turns back stops first
-            jump = max(abs(leaving), abs(entering))
-        else:
-            jump = abs(leaving - entering)
-        if jump > 0:
-            speed = min(speed, limits[_JERK + axis] / jump)
-    return speed
-
-
-@compiled
 def _trapezoid_s(
     distance: float, entry2: float, leaving2: float, cruise: float, acceleration: float
 ) -> float:
@@ -243,57 +210,124 @@ def _trapezoid_s(
 
 
 @compiled
-def _planned(
-    start: Array, end: Array, extruded: Array, feeds: Array, commands: Whole, table: Array
-) -> Array:
-    count = len(feeds)
-    seconds = np.zeros(count)
-    # of each move: the square of its entry's speed (−1: no move), how it goes, what it may gain
-    entries, cruises = np.empty(count, np.float32), np.empty(count, np.float32)
-    accelerations, distances = np.empty(count, np.float32), np.empty(count, np.float32)
-    way, before, after = np.zeros(4), np.zeros(4), np.zeros(4)
-    last_speed = last_safe = 0.0
-    for number in range(count):
-        square = 0.0
+def _before(start: Array, end: Array, extruded: Array, feeds: Array, number: int) -> int:
+    """The last number before that is a move of anything; 0 if there is none."""
+    while number > 0:
+        number -= 1
+        way = abs(extruded[number])
         for axis in range(3):
-            way[axis] = end[number, axis] - start[number, axis]
-            square += way[axis] * way[axis]
-        way[3] = extruded[number]
-        distance = math.sqrt(square) if square > 0 else abs(way[3])
+            way += abs(end[number, axis] - start[number, axis])
+        if way != 0 and feeds[number] > 0:
+            break
+    return number
+
+
+@compiled
+def _entered(
+    start: Array,
+    end: Array,
+    extruded: Array,
+    feeds: Array,
+    commands: Whole,
+    table: Array,
+    entries: Single,
+    cruises: Single,
+    accelerations: Single,
+    distances: Single,
+    begin: int,
+    stop: int,
+) -> float:
+    """Fill in how fast moves ``begin`` to ``stop`` can be entered, and how they go.
+
+    ``entries`` takes the square of the speed, −1 where nothing moves.  Returned is the speed at
+    which the last of them may start from rest, 0 where there is none.
+    """
+    before, after = np.zeros(4), np.zeros(4)
+    last_speed = last_safe = 0.0
+    # from the last move before, which has its say
+    for number in range(_before(start, end, extruded, feeds, begin), stop):
+        square, pushed, now = 0.0, extruded[number], commands[number]
+        for axis in range(3):
+            after[axis] = end[number, axis] - start[number, axis]
+            square += after[axis] * after[axis]
+        after[3] = pushed
+        distance = math.sqrt(square) if square > 0 else abs(pushed)
         if distance == 0 or feeds[number] <= 0:
-            entries[number] = -1
+            if number >= begin:
+                entries[number] = -1
             continue
-        limits = table[commands[number]]
-        speed, acceleration, safe = _cruise(way, distance, feeds[number], limits, after)
-        entry = safe
-        if last_speed > 0:
-            entry = _junction(min(speed, last_speed), before, after, limits)
-            if last_safe > _COASTING * entry and safe > _COASTING * entry:
-                entry = safe
-        entries[number], cruises[number] = entry * entry, speed
-        accelerations[number], distances[number] = acceleration, distance
-        last_speed, last_safe = speed, safe
+        kind = _RETRACTING if square == 0 else _PRINTING if pushed != 0 else _TRAVELLING
+        speed, acceleration = feeds[number] / 60 * table[now, _FACTOR], table[now, kind]
+        inverse = 1 / distance
+        # most limits do not bind: to multiply and look is quicker than to divide and compare
         for axis in range(4):
-            before[axis] = after[axis]
-    reached = last_safe * last_safe
-    for number in range(count - 1, -1, -1):
+            after[axis] *= inverse
+            share = abs(after[axis])
+            if speed * share > table[now, _SPEED + axis]:
+                speed = table[now, _SPEED + axis] / share
+            if acceleration * share > table[now, _ACCELERATION + axis]:
+                acceleration = table[now, _ACCELERATION + axis] / share
+        speed = min(max(speed, _SLOWEST), _FASTEST)
+        acceleration = min(max(acceleration, 1e3 * _SLOWEST), 1e3 * _FASTEST)
+        safe, entry = speed, min(speed, last_speed)
+        for axis in range(4):
+            leaving, entering = before[axis], after[axis]
+            share = abs(entering)
+            if safe * share > table[now, _JERK + axis]:
+                safe = table[now, _JERK + axis] / share
+            # an axis that turns back stops first
+            turns = leaving * entering < 0
+            jump = max(abs(leaving), share) if turns else abs(leaving - entering)
+            if entry * jump > table[now, _JERK + axis]:
+                entry = table[now, _JERK + axis] / jump
+            before[axis] = entering
+        if last_speed == 0 or (last_safe > _COASTING * entry and safe > _COASTING * entry):
+            entry = safe
+        if number >= begin:
+            entries[number], cruises[number] = entry * entry, speed
+            accelerations[number], distances[number] = acceleration, distance
+        last_speed, last_safe = speed, safe
+    return last_safe
+
+
+@compiled
+def _reached(entries: Single, accelerations: Single, distances: Single, last_safe: float) -> None:
+    """Lower the entries to what can be braked from and reached; the last row is the exit."""
+    last = len(entries) - 1
+    entries[last] = reached = last_safe * last_safe
+    for number in range(last - 1, -1, -1):
         if entries[number] >= 0:
             can = reached + 2 * accelerations[number] * distances[number]
             entries[number] = reached = min(entries[number], can)
-    last, can = -1, 0.0
-    for number in range(count):
-        if entries[number] < 0:
-            continue
-        if last >= 0:
+    can = np.inf
+    for number in range(last + 1):
+        if entries[number] >= 0:
             entries[number] = min(entries[number], can)
-            seconds[last] = _trapezoid_s(
-                distances[last], entries[last], entries[number], cruises[last], accelerations[last]
+            can = entries[number] + 2 * accelerations[number] * distances[number]
+
+
+@compiled
+def _timed(
+    entries: Single,
+    cruises: Single,
+    accelerations: Single,
+    distances: Single,
+    seconds: Array,
+    begin: int,
+    stop: int,
+) -> None:
+    """Fill in the seconds of moves ``begin`` to ``stop``."""
+    after = stop
+    while entries[after] < 0:
+        after += 1
+    for number in range(stop - 1, begin - 1, -1):
+        seconds[number] = 0.0
+        if entries[number] >= 0:
+            seconds[number] = _trapezoid_s(
+                distances[number],
+                entries[number],
+                entries[after],
+                cruises[number],
+                accelerations[number],
             )
-        can = entries[number] + 2 * accelerations[number] * distances[number]
-        last = number
-    if last >= 0:
-        leaving = min(last_safe * last_safe, can)
-        seconds[last] = _trapezoid_s(
-            distances[last], entries[last], leaving, cruises[last], accelerations[last]
-        )
-    return seconds
+            after = number

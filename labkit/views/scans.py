@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from labkit.protocols import Protocol
 from labkit.scan.fitness import row_of
-from labkit.scan.protocol import Protocol
 from labkit.scan.series import Series
 from labkit.scan.thumbnails import thumbnail
 from labkit.views.words import Words, table

@@ -1,12 +1,14 @@
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from labkit.errors import InputError
-from labkit.procedures.notebooks import notebook_of, source_hash
-from labkit.procedures.run import Outcome, exit_code, stage_named
+from labkit.procedures.notebooks import notebook_of, source_hash, stage_named
+from labkit.procedures.run import Outcome, exit_code
 
 
 @pytest.fixture
@@ -65,3 +67,18 @@ def test_the_exit_code_is_the_worst_verdicts(verdict: str, code: int) -> None:
         Outcome("02_segmentation", "02_segmentation", verdict, True, 1.0, ""),  # type: ignore[arg-type]
     ]
     assert exit_code(outcomes) == code
+
+
+@pytest.mark.parametrize(
+    ("room", "heavy"),
+    [
+        ("labkit.procedures.holding", "pydicom scipy numba nbformat papermill vtkmodules"),
+        ("labkit.procedures.run", "pydicom scipy numba vtkmodules"),
+        ("labkit.slicing.gate", "pydicom trimesh pyvista vtkmodules"),
+    ],
+)
+def test_commands_load_what_they_need(room: str, heavy: str) -> None:
+    """`labkit status`, a run before its notebooks, `labkit gcode check`."""
+    code = f"import {room}, sys; print(*set({heavy.split()}) & sys.modules.keys())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []

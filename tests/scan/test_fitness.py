@@ -11,11 +11,11 @@ from scipy import ndimage
 
 from labkit.case import Check
 from labkit.errors import ScanError
+from labkit.protocols import Protocol, known_protocols
 from labkit.scan import Series, choose, discover, fitness_of, protocol_named, read_volume
 from labkit.scan.fitness import fitness_by_header, row_of
 from labkit.scan.kernels import sharpness_of
 from labkit.scan.measures import bone_cut_mm2, metal_of, motion_of, noise_hu
-from labkit.scan.protocol import Protocol, known_protocols
 from labkit.volume import AIR_HU, Volume
 from tests.conftest import SAMPLE
 

@@ -13,7 +13,7 @@ from labkit.case import Verdict
 from labkit.errors import ScanError
 from labkit.profiles import Profile, known_profiles, profile_named
 
-KIT = Path(__file__).parent / "protocols"
+KIT = Path(__file__).parent
 """The folder of the kit's own."""
 
 Source = Annotated[str, Field(min_length=1, description="clause, DOI or address; or labkit's own")]
