@@ -149,7 +149,7 @@ class Watch:
         self._name, self._size = name, size_bytes
         self._limit_s, self._plan, self._tell = silence_limit_s, plan, tell
         self._filepos, self._layer = filepos_bytes or 0, 0
-        self._error = ""
+        self._error = self._aftermath = ""
         self._ended: Ended | None = None
         self._ended_at = 0.0
         self._sign: tuple[object, ...] = ()
@@ -189,7 +189,10 @@ class Watch:
                 if job.is_busy and job.file_name == self._name:
                     self._runs(job)
             case Fault(told):
-                self._error = told
+                if self._ended is None:
+                    self._error = told
+                else:  # what comes after that is only a consequence
+                    self._aftermath = self._aftermath or told
                 self._log.note(f"the server reports: {told}")
             case Said(told):
                 self._log.note(f"{told}, {self._place()}")
@@ -200,8 +203,6 @@ class Watch:
                 return Outcome("finished", "the server reported the end", seconds)
             case Ended() if self._ended is None:
                 self._ended, self._ended_at = pushed, time.monotonic()
-                if pushed.state == "cancelled":
-                    self._error = ""  # the print outlived what was told before
         return None
 
     def _unhappy(self, ended: Ended) -> Outcome:
@@ -209,9 +210,9 @@ class Watch:
 
         A board that starts anew is reported as a cancelled print before it is reported.
         """
-        if ended.state == "cancelled" and not self._error:
+        if ended.state == "cancelled" and not self._aftermath:
             return Outcome("cancelled", f"cancelled at the printer, {self._place()}")
-        why = ended.told or self._error or "the printer disconnected"
+        why = ended.told or self._aftermath or self._error or "the printer disconnected"
         return Outcome("failed", f"the server reported a failure, {self._place()}: {why}")
 
     def _polled(self) -> Outcome | None:

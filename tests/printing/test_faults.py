@@ -11,7 +11,7 @@ from labkit.printing.record import JobRecord
 from labkit.printing.watching import Progress
 
 from .administrator import Administrator
-from .conftest import NEXT_VERSION
+from .conftest import NEXT_VERSION, with_both_servers
 from .gcode import write_gcode
 from .test_print_once import prints_of, submit
 
@@ -81,6 +81,7 @@ def test_fault_ends_in_its_state_with_its_reason(
     assert prints_of(printer, record.file_name) == 1
 
 
+@with_both_servers
 def test_printer_that_asks_for_a_pause_waits_for_a_person(
     printer: OctoPrint, administrator: Administrator, tmp_path: Path
 ) -> None:

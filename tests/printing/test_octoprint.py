@@ -18,6 +18,7 @@ from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
 from labkit.printing.web import was_answered
 
 from .administrator import Administrator
+from .conftest import with_both_servers
 from .gcode import write_gcode
 from .stub import stub
 
@@ -27,6 +28,7 @@ def person(version: str, **user: object) -> dict[str, tuple[int, object]]:
     return {"/api/currentuser": (200, told), "/api/version": (200, {"server": version})}
 
 
+@with_both_servers
 def test_who_names_server_and_user(printer: OctoPrint, version: str) -> None:
     server = printer.who()
     assert (server.version, server.user, server.rights) == (version, "labkit", NEEDED_RIGHTS)
@@ -39,6 +41,7 @@ def test_wrong_key(printer: OctoPrint) -> None:
     assert "wrong" not in str(refused.value).replace("a wrong", "")
 
 
+@with_both_servers
 def test_global_key_is_refused(administrator: Administrator, version: str) -> None:
     mighty = OctoPrint(administrator.url, administrator.key)
     with pytest.raises(PrinterError, match="administrator"):
@@ -144,6 +147,7 @@ def test_keys_and_certificates_that_are_none(tmp_path: Path) -> None:
         OctoPrint("https://127.0.0.1", "key", ca_file=tmp_path / "none.pem")
 
 
+@with_both_servers
 def test_upload_never_overwrites_and_tells_progress(
     printer: OctoPrint, tmp_path: Path, version: str
 ) -> None:
@@ -172,6 +176,7 @@ def test_upload_only_under_names_that_stay(printer: OctoPrint, tmp_path: Path, n
         printer.upload(write_gcode(tmp_path / "x.gcode"), name)
 
 
+@with_both_servers
 def test_refusals_in_words(printer: OctoPrint) -> None:
     acts: list[tuple[Callable[[], None], str]] = [
         (printer.cancel, "offline or busy"),
@@ -184,6 +189,7 @@ def test_refusals_in_words(printer: OctoPrint) -> None:
         assert was_answered(refused.value)
 
 
+@with_both_servers
 def test_push_tells_of_a_print(printer: OctoPrint, tmp_path: Path) -> None:
     path = write_gcode(tmp_path / "push.gcode", dwells=12)
     printer.upload(path, "push-test.gcode")
@@ -217,6 +223,7 @@ def test_push_channel_that_is_not_there_is_only_silent(monkeypatch: pytest.Monke
         assert channel.read(timeout_s=0.01) == []
 
 
+@with_both_servers
 def test_heaters(printer: OctoPrint) -> None:
     heaters = {heater.name: heater for heater in printer.heaters()}
     assert {"bed", "tool0"} <= set(heaters)
@@ -233,6 +240,7 @@ def test_heaters_of_a_printer_that_is_not_connected_or_has_just_been() -> None:
         assert OctoPrint(server.url, "key").heaters() == (Heater("tool0", 21.5, 0.0),)
 
 
+@with_both_servers
 def test_firmware_settings_only_for_who_may_ask(
     printer: OctoPrint, administrator: Administrator
 ) -> None:
@@ -243,6 +251,7 @@ def test_firmware_settings_only_for_who_may_ask(
     assert "M92 X80.0 Y80.0 Z800.0 E90.0" in settings.splitlines()
 
 
+@with_both_servers
 def test_firmware_that_lists_no_settings(
     printer: OctoPrint, administrator: Administrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

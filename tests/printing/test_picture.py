@@ -13,6 +13,7 @@ from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
 from labkit.printing.web import still
 
 from .administrator import Administrator
+from .conftest import with_both_servers
 from .stub import stub
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
@@ -114,6 +115,7 @@ def test_address_of_no_camera(address: str) -> None:
     assert still(address) is None
 
 
+@with_both_servers
 def test_picture_where_the_server_says_it_is(
     printer: OctoPrint, administrator: Administrator
 ) -> None:

@@ -21,7 +21,7 @@ from labkit.printing.record import JobRecord
 from labkit.printing.submission import print_once
 from labkit.printing.watching import Progress
 
-from .conftest import NEXT_VERSION
+from .conftest import NEXT_VERSION, with_both_servers
 from .gcode import write_gcode
 
 CLIENT = Path(__file__).with_name("client.py")
@@ -74,6 +74,7 @@ def states(record: JobRecord) -> list[str]:
     return list(dict.fromkeys(moment.state for moment in record.history))
 
 
+@with_both_servers
 def test_prints_once_and_then_only_reports(
     printer: OctoPrint, tmp_path: Path, version: str
 ) -> None:
@@ -129,6 +130,7 @@ def test_processes_at_once_start_one_print(printer: OctoPrint, tmp_path: Path) -
         ("printing", "printing", "finished"),
     ],
 )
+@with_both_servers
 def test_killed_client_and_again(
     printer: OctoPrint,
     tmp_path: Path,
@@ -153,6 +155,7 @@ def test_killed_client_and_again(
         assert again.not_known[0] == "Whether the printer began, went on or stopped."
 
 
+@with_both_servers
 def test_lost_job_is_cleared_up_when_the_server_shows_more(
     printer: OctoPrint, tmp_path: Path
 ) -> None:
@@ -199,6 +202,7 @@ def test_interrupt_leaves_the_print_and_the_next_call_follows_it(
     assert prints_of(printer, record.file_name) == 1
 
 
+@with_both_servers
 def test_pause_does_not_end_it_and_cancel_does(printer: OctoPrint, tmp_path: Path) -> None:
     gcode = write_gcode(tmp_path / "cancelled.gcode", dwells=80)
     done: list[str] = []
@@ -223,6 +227,7 @@ def test_pause_does_not_end_it_and_cancel_does(printer: OctoPrint, tmp_path: Pat
     assert prints_of(printer, record.file_name) == 1
 
 
+@with_both_servers
 def test_without_the_push_channel_asking_is_enough(
     printer: OctoPrint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +243,7 @@ def test_without_the_push_channel_asking_is_enough(
     assert "it failed or was cancelled" in record.history[-1].seen
 
 
+@with_both_servers
 def test_error_of_the_firmware_is_told(printer: OctoPrint, tmp_path: Path) -> None:
     fault = "!!DEBUG:trigger_fatal_error_marlin"
     record = submit(write_gcode(tmp_path / "fault.gcode", dwells=40, extra=fault), printer)
@@ -248,6 +254,7 @@ def test_error_of_the_firmware_is_told(printer: OctoPrint, tmp_path: Path) -> No
         submit(write_gcode(tmp_path / "next.gcode"), printer)
 
 
+@with_both_servers
 def test_busy_printer_starts_nothing_and_the_job_can_come_later(
     printer: OctoPrint, tmp_path: Path
 ) -> None:
@@ -262,6 +269,7 @@ def test_busy_printer_starts_nothing_and_the_job_can_come_later(
     assert submit(gcode, printer).state == "finished"
 
 
+@with_both_servers
 def test_refused_start_is_final(
     printer: OctoPrint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
 from labkit.printing.printers import registered_printers
 
 from .administrator import Administrator
+from .conftest import with_both_servers
 from .stub import stub
 from .test_octoprint import person
 
@@ -75,6 +76,7 @@ def on_second_look(monkeypatch: pytest.MonkeyPatch, act: Callable[[KeyRequest], 
     monkeypatch.setattr(ApplicationKeys, "key", look)
 
 
+@with_both_servers
 def test_added_by_a_key_that_a_person_grants(
     printer: OctoPrint,
     administrator: Administrator,
@@ -129,6 +131,7 @@ def test_added_by_a_key_that_a_person_grants(
     assert "a printer 'bench-1' already" in err
 
 
+@with_both_servers
 def test_refused_by_the_person(
     printer: OctoPrint, administrator: Administrator, typed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from labkit.errors import PrinterError
 from labkit.printing.kind import NoChannel
-from labkit.printing.messages import Heater, RunningJob, StoredFile
+from labkit.printing.messages import Ended, Fault, Heater, Pushed, RunningJob, Said, StoredFile
 from labkit.printing.plan import Plan
 from labkit.printing.watching import Outcome, Progress, Watch
 
@@ -70,12 +70,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     yield moment
 
 
+class Pushes(NoChannel):
+    """A channel that tells what is listed, one at each look, then nothing."""
+
+    def __init__(self, *told: Pushed) -> None:
+        self._told = list(told)
+
+    def read(self, *, timeout_s: float) -> list[Pushed]:
+        return [self._told.pop(0)] if self._told else super().read(timeout_s=timeout_s)
+
+
 def watch(
-    printer: Told, *, plan: Plan | None = PLAN, limit_s: float = 60.0
+    printer: Told,
+    *,
+    plan: Plan | None = PLAN,
+    limit_s: float = 60.0,
+    channel: NoChannel | None = None,
 ) -> tuple[Outcome, Log, list[Progress]]:
     log, told = Log(), list[Progress]()
     following = Watch(
-        *(printer, NoChannel(), log),  # type: ignore[arg-type]
+        *(printer, channel or NoChannel(), log),  # type: ignore[arg-type]
         name="a.gcode",
         size_bytes=1000,
         filepos_bytes=None,
@@ -152,3 +166,35 @@ def test_server_that_forgot_is_lost_and_one_that_failed_says_why(clock: list[flo
     outcome, _, _ = watch(Told(chain(at(400), repeat(IDLE)), stored=failed))
     assert outcome.state == "failed"
     assert outcome.seen.endswith("it failed or was cancelled. MCU shutdown")
+
+
+CANCELLED, FAILED = Ended("a.gcode", "cancelled"), Ended("a.gcode", "failed")
+ANEW, RUNAWAY = Fault("the board started anew"), Fault("Thermal Runaway")
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "why"),
+    [
+        ([CANCELLED], "cancelled", "cancelled at the printer, at byte 0 of 1000"),
+        ([RUNAWAY, CANCELLED], "cancelled", "at byte 0 of 1000"),  # it outlived that
+        ([CANCELLED, ANEW, FAILED, RUNAWAY], "failed", ": the board started anew"),
+        ([FAILED, RUNAWAY], "failed", ": Thermal Runaway"),
+        ([RUNAWAY, FAILED], "failed", ": Thermal Runaway"),
+        ([ANEW, FAILED, RUNAWAY], "failed", ": Thermal Runaway"),
+        ([Ended("a.gcode", "failed", "MAXTEMP"), RUNAWAY], "failed", ": MAXTEMP"),
+        ([Ended("b.gcode", "failed", "MAXTEMP"), FAILED], "failed", ": the printer disconnected"),
+        ([FAILED, Said("paused")], "failed", ": the printer disconnected"),
+    ],
+)
+def test_reason_of_an_end_that_comes_before_it_or_after(
+    clock: list[float], told: list[Pushed], state: str, why: str
+) -> None:
+    outcome, _, _ = watch(Told(repeat(IDLE)), plan=None, channel=Pushes(*told))
+    assert outcome.state == state
+    assert outcome.seen.endswith(why)
+
+
+def test_position_does_not_fall_back(clock: list[float]) -> None:
+    outcome, log, _ = watch(Told(chain(at(400, 0), repeat(IDLE))), plan=None)
+    assert "at byte 400 of 1000" in outcome.seen
+    assert log.at == sorted(log.at)
