@@ -6,6 +6,7 @@
 BIN := .venv/bin
 CODE = $(wildcard labkit tests notebooks sample_data benchmarks)
 ARGS ?=
+WAITING := tests/acceptance tests/browser tests/pacs tests/printing
 export PYTHON
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -23,7 +24,14 @@ lab: setup ## JupyterLab at the first notebook
 
 test: setup-tests lint ## style, types and all tests
 	@echo 'test: pytest'
+ifdef ARGS
 	@$(BIN)/pytest $(ARGS)
+else
+	@echo 'test: two runs side by side; what waits for servers ($(WAITING)) is shown at the end'
+	@log=$$(mktemp); $(BIN)/pytest $(WAITING) >"$$log" 2>&1 & waiting=$$!; status=0; \
+	$(BIN)/pytest $(WAITING:%=--ignore=%) || status=$$?; \
+	wait $$waiting || status=$$?; cat "$$log"; rm -f "$$log"; exit $$status
+endif
 
 lint: setup ## style and types only
 	@echo 'test: ruff'
