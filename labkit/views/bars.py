@@ -1,11 +1,15 @@
 """How far a long step is: said by ``labkit run``, a bar for a person."""
 
+import time
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Protocol
 
 import ipywidgets
 from IPython.display import display
+
+from labkit.views.print_style import STYLE
+from labkit.views.stills import asked_still, figure_of, still
 
 
 class Stage(Protocol):
@@ -78,23 +82,53 @@ class PrintProgress(Protocol):
         """Their temperatures."""
 
 
-def printing(stage: Stage) -> Callable[[PrintProgress], None]:
-    """What a print calls with its progress: a bar, the layer, time left and temperatures."""
+PICTURE_S = 5.0
+"""How often the picture of a print is drawn anew."""
+
+
+def printing(
+    stage: Stage,
+    *,
+    camera: Callable[[], bytes | None] | None = None,
+    planned: bytes | None = None,
+) -> Callable[[PrintProgress], None]:
+    """What a print calls with its progress: a bar, the layer, time left and temperatures.
+
+    Parameters
+    ----------
+    stage : when it is headless, words are all.
+    camera : gives a still of the printer's camera, or None.
+    planned : what the G-code is to become, shown where there is no still.
+    """
     if stage.headless:
         return stage.tell
     bar = ipywidgets.FloatProgress(min=0, max=100, description="printing")
-    words = ipywidgets.HTML()
-    display(ipywidgets.VBox([bar, words]))  # type: ignore[no-untyped-call]
+    words, alarms, picture = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+    box = ipywidgets.VBox([ipywidgets.HTML(STYLE), bar, words, alarms, picture])
+    box.add_class("labkit-fleet")
+    display(box)  # type: ignore[no-untyped-call]
+    alarmed: list[str] = []
+    drawn_at = -PICTURE_S
 
     def on_progress(progress: PrintProgress) -> None:
+        nonlocal drawn_at
         bar.value = progress.done_percent
-        lines = [str(progress)]
-        if progress.layers:
-            lines.append(f"layer {progress.layer} of {progress.layers}")
-        lines += [
+        layer = f"layer {progress.layer} of {progress.layers}" if progress.layers else ""
+        heat = ", ".join(
             f"{each.name} {each.actual_c:.0f} of {each.target_c:.0f} °C"
             for each in progress.heaters
-        ]
-        words.value = "<br>".join(map(escape, lines))
+        )
+        lines = filter(None, [str(progress), layer, heat])
+        words.value = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        if "ALARM" in str(progress) and str(progress) not in alarmed:
+            alarmed.append(str(progress))
+            alarms.value = "".join(
+                f'<p class="labkit-alarm" role="alert">▲ {escape(told)}</p>' for told in alarmed
+            )
+        if time.monotonic() - drawn_at >= PICTURE_S:
+            drawn_at = time.monotonic()
+            seen = asked_still(camera)
+            caption = "camera" if seen else "as planned: no camera"
+            picture.value = figure_of(still(seen, planned, "this print", layer), caption, layer)
 
     return on_progress
