@@ -26,13 +26,13 @@ def heading(text: str) -> ipywidgets.HTML:
 
 
 def offer(choice: ipywidgets.Dropdown, options: Sequence[tuple[str, object]]) -> None:
-    """Offer other options where they are other ones, and keep what is chosen if it still is."""
+    """Offer other options where they are other ones; what is chosen stays while it is offered."""
     if tuple(choice.options) == tuple(options):
         return
     kept = choice.value
     choice.options = tuple(options)
-    if any(value == kept for _, value in options):
-        choice.value = kept
+    values = [value for _, value in options]
+    choice.value = kept if kept in values else next(iter(values), None)
 
 
 class QueueDesk:
