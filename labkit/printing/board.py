@@ -12,6 +12,7 @@ from labkit.printing.people import Act, check_right
 from labkit.printing.printed_files import PrintedFile, PrintedFiles
 from labkit.printing.queue import Queue, Request
 from labkit.printing.submission import START_KNOWN_AFTER_S
+from labkit.printing.watching import ALARM
 
 HELD_SHOWN = 10
 """Held requests stay in the queue's table for ever; the newest are shown."""
@@ -89,7 +90,7 @@ def look_at(name: str, files: PrintedFiles, *, pictures: bool = True) -> Printer
     if seen.job is None:
         return PrinterNow(seen, may_not=may_not)
     history = Register().read(seen.job.job_id).history
-    alarms = [line.seen for line in history if "ALARM" in line.seen][-ALARMS_SHOWN:]
+    alarms = [line.seen for line in history if line.seen.startswith(ALARM)][-ALARMS_SHOWN:]
     return PrinterNow(seen, files.of(seen.job), tuple(alarms), may_not)
 
 

@@ -78,6 +78,10 @@ class PrintProgress(Protocol):
         """0 where they are not known."""
 
     @property
+    def is_alarm(self) -> bool:
+        """Whether somebody should look at the printer."""
+
+    @property
     def heaters(self) -> Sequence[Heater]:
         """Their temperatures."""
 
@@ -120,7 +124,7 @@ def printing(
         )
         lines = filter(None, [str(progress), layer, heat])
         words.value = "".join(f"<p>{escape(line)}</p>" for line in lines)
-        if "ALARM" in str(progress) and str(progress) not in alarmed:
+        if progress.is_alarm and str(progress) not in alarmed:
             alarmed.append(str(progress))
             alarms.value = "".join(
                 f'<p class="labkit-alarm" role="alert">▲ {escape(told)}</p>' for told in alarmed

@@ -84,8 +84,7 @@ class QueueDesk:
         going = self._work.goes_on
         self.begin.disabled, self.leave.disabled = going, not going
         state = "▶ The queue is being worked through here." if going else ""
-        sentences = "".join(f"<li>{escape(one)}</li>" for one in self._work.said)
-        self.dispatcher.value = said(state) + (f"<ul>{sentences}</ul>" if sentences else "")
+        self.dispatcher.value = said(" ".join([state, *self._work.said[-1:]]).strip())
 
     def _begin(self) -> None:
         self.begin.disabled = True
@@ -161,9 +160,17 @@ class LookDesk:
         self.settle.on_click(lambda _: self._settle())
         self.job.observe(lambda _: self._rights(), "value")
         self._form = ipywidgets.VBox(
-            [self.table, self.job, self.state, self.saw, self.settle, self._reason]
+            [
+                heading("A person must look at"),
+                self.table,
+                self.job,
+                self.state,
+                self.saw,
+                self.settle,
+                self._reason,
+            ]
         )
-        self.widget = ipywidgets.VBox([heading("A person must look at"), self._form, self.answer])
+        self.widget = ipywidgets.VBox([self._form, self.answer])
         self.widget.layout.display = "none"
 
     def show(self, lab: LabNow) -> None:

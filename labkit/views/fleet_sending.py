@@ -82,6 +82,7 @@ class SendForm:
             description="Send", button_style="primary", layout={"width": "auto"}, disabled=True
         )
         self.about, self.reason, self.answer = (ipywidgets.HTML() for _ in range(3))
+        self.about.add_class("labkit-about")
         self.case.observe(lambda _: self._choose(), "value")
         for field in (self.printer, self.practice, self.name, self.ticked):
             field.observe(lambda _: self._weigh(), "value")

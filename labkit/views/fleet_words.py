@@ -70,32 +70,32 @@ def lines(here: PrinterNow) -> list[str]:
     known = [layer_words(here), "" if here.left_s is None else f"{duration(here.left_s)} left"]
     if any(known):
         told.append(", ".join(filter(None, known)))
-    heat = [f"{h.name} {h.actual_c:.0f} of {h.target_c:.0f} °C" for h in here.seen.heaters]
+    heat = [
+        f"{h.name} {h.actual_c:.0f} " + (f"of {h.target_c:.0f} °C" if h.target_c else "°C, off")
+        for h in here.seen.heaters
+    ]
     if heat:
-        told.append(", ".join(heat))
+        told.append("; ".join(heat))
     return told
 
 
 def head(here: PrinterNow) -> str:
     """HTML of a card's upper part: name, kind, state, progress, and what else is known."""
     seen, state = here.seen, state_of(here)
-    kind = ", ".join(
-        filter(
-            None, ["practice" if seen.practice else "", f"{seen.product} {seen.version}".strip()]
-        )
-    )
-    small = f" <small>{escape(kind)}</small>" if kind else ""
+    kind = [f"{seen.product} {seen.version}".strip(), "for practice" if seen.practice else ""]
+    small = escape(", ".join(filter(None, kind)))
     html = [
-        f"<h4>{escape(seen.name)}{small}</h4>",
+        f"<h4>{escape(seen.name)}</h4><p><small>{small}</small></p>",
         f'<p class="labkit-state" role="status" style="color: {state.colour}">'
         f"{escape(str(state))}</p>",
     ]
     done = here.done_percent
     if done is not None:
         html.append(
-            f'<div class="labkit-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{done:.0f}" aria-label="print on {escape(seen.name)}">'
-            f'<div style="width: {done:.1f}%"></div></div><p>{done:.0f} %</p>'
+            '<div class="labkit-done"><div class="labkit-bar" role="progressbar" '
+            f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{done:.0f}" '
+            f'aria-label="print on {escape(seen.name)}">'
+            f'<div style="width: {done:.1f}%"></div></div>{done:.0f} %</div>'
         )
     html += [f"<p>{escape(line)}</p>" for line in lines(here)]
     html += [f'<p class="labkit-alarm" role="alert">▲ {escape(line)}</p>' for line in here.alarms]

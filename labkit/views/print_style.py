@@ -10,6 +10,8 @@ STYLE = f"""<style>
 .labkit-fleet {{ background: #ffffff; padding: 8px; }}
 .labkit-fleet h3 {{ margin: 10px 0 4px; font-size: 115%; }}
 .labkit-fleet p {{ margin: 2px 0; line-height: 1.35; max-width: 60em; }}
+.labkit-fleet .widget-html-content, .labkit-fleet td, .labkit-fleet th,
+.labkit-fleet li {{ line-height: 1.35; }}
 .labkit-fleet .widget-label, .labkit-fleet .widget-label-basic {{ color: {INK}; }}
 .labkit-fleet table {{ border-collapse: collapse; color: {INK}; background: #ffffff; }}
 .labkit-fleet td, .labkit-fleet th {{ padding: 3px 14px 3px 0; vertical-align: top; }}
@@ -17,10 +19,12 @@ STYLE = f"""<style>
 .labkit-card {{ border: 1px solid #767676; border-radius: 6px; padding: 10px;
   margin: 0 10px 10px 0; width: 24em; background: #ffffff; }}
 .labkit-card .widget-html, .labkit-card .widget-html-content {{ width: 100%; height: auto; }}
+.labkit-card .jupyter-button {{ flex: 0 0 auto; padding: 0 8px; }}
 .labkit-card h4 {{ margin: 0; font-size: 110%; }}
-.labkit-card h4 small {{ font-weight: normal; color: {QUIET}; }}
+.labkit-card small {{ color: {QUIET}; }}
 .labkit-state {{ font-weight: bold; }}
-.labkit-bar {{ height: 14px; border: 1px solid {INK}; background: #ffffff; margin: 4px 0; }}
+.labkit-done {{ display: flex; align-items: center; gap: 8px; margin: 4px 0; }}
+.labkit-bar {{ flex: 1; height: 14px; border: 1px solid {INK}; background: #ffffff; }}
 .labkit-bar div {{ height: 100%; background: {BUSY}; }}
 .labkit-alarm {{ border: 2px solid {WRONG}; padding: 6px; font-weight: bold; margin: 4px 0; }}
 .labkit-still {{ position: relative; margin: 6px 0; width: max-content; max-width: 100%; }}
@@ -29,5 +33,6 @@ STYLE = f"""<style>
 .labkit-still span {{ position: absolute; left: 4px; top: 4px; padding: 1px 5px;
   background: #ffffff; color: {INK}; border: 1px solid {INK}; }}
 .labkit-still figcaption, .labkit-no-picture {{ color: {QUIET}; }}
+.labkit-about {{ padding-left: 20px; }}
 .labkit-fleet .jupyter-button {{ border: 1px solid #767676; }}
 </style>"""

@@ -1,16 +1,18 @@
 """The fleet board in a real JupyterLab, with two real practice OctoPrints: all by clicks."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 from playwright.sync_api import Locator, Page, expect
 
 from labkit.printing.jobs import Register, planned_job
 from labkit.printing.practice import PracticePrinter, install_server
 from tests.browser.lab import Server, run_all, running_lab, without_faults
-from tests.printing.cases import sliced_case
+from tests.printing.cases import pictured_case
 from tests.printing.gcode import write_gcode
 
 BOARD = """
@@ -22,23 +24,40 @@ SOON_MS = 15_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """JupyterLab, a lab's folder with a case and a lost job, and two printers that run."""
+    """JupyterLab, a lab with a case and a lost job, two printers that run, one that hangs."""
     install_server(lambda _: None)
     place = tmp_path_factory.mktemp("lab")
-    with pytest.MonkeyPatch.context() as patch, running_lab([BOARD], place) as running:
-        patch.setenv("LABKIT_HOME", str(place / "home" / "LABKIT_HOME"))
+    home = place / "home" / "LABKIT_HOME"
+    home.mkdir(parents=True)
+    printers = [PracticePrinter(number=number) for number in (1, 2)]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        ThreadPoolExecutor() as threads,
+    ):
+        patch.setenv("LABKIT_HOME", str(home))
         patch.delenv("LABKIT_DATABASE_URL", raising=False)
-        printers = [PracticePrinter(number=number) for number in (1, 2)]
         try:
-            with ThreadPoolExecutor() as threads:
-                list(threads.map(lambda one: one.start(), printers))
-            profile = "practice"
-            sliced_case(place / "lab" / "cases" / "a", "C-0007", dwells=10, profile=profile)
+            started = [threads.submit(one.start) for one in printers]
+            _write_lab(home, silent.getsockname()[1])
             _lose_a_job(place)
-            yield running
+            with running_lab([BOARD], place) as running:
+                pictured_case(place / "lab" / "cases" / "a", "C-0007", dwells=8)
+                for one in started:
+                    one.result()
+                yield running
         finally:
-            for one in printers:
-                one.stop()
+            list(threads.map(lambda one: one.stop(), printers))
+
+
+def _write_lab(home: Path, silent_port: int) -> None:
+    """A printer that takes a question and never answers, and who may start prints on it."""
+    key = home / "key"
+    key.write_text("k" * 32)
+    key.chmod(0o600)
+    bench = {"url": f"http://127.0.0.1:{silent_port}", "key_file": "key", "profile": "practice"}
+    (home / "printers.yaml").write_text(yaml.safe_dump({"bench-1": bench}))
+    (home / "people.yaml").write_text("asmith: [approve, start, cancel, settle]\n")
 
 
 def _lose_a_job(place: Path) -> None:
@@ -77,6 +96,8 @@ def test_send_dispatch_pause_resume_cancel_and_settle(
         expect(board.get_by_text("✔ ready")).to_have_count(2, timeout=SOON_MS)
 
         expect(board.get_by_text("20 layers")).to_be_visible(timeout=SOON_MS)
+        expect(board.get_by_text("may not start prints in this lab")).to_be_visible()
+        expect(board.get_by_role("button", name="Approve, and send to the queue")).to_be_disabled()
         board.get_by_label("practice: nothing real is printed").check()
         press(board, "Send to the queue")
         expect(board.get_by_text("request 1 of C-0007: waiting")).to_be_visible(timeout=SOON_MS)
@@ -92,10 +113,15 @@ def test_send_dispatch_pause_resume_cancel_and_settle(
         press(busy, "Resume")
         expect(busy.get_by_text("▶ printing")).to_be_visible(timeout=SOON_MS)
         press(busy, "Cancel")
+        expect(busy.get_by_text("Press again within")).to_be_visible()
         page.screenshot(path=tmp_path / "really.png")
         press(busy, "Really cancel?")
         expect(board.get_by_text("▲ held: a person has to look")).to_be_visible(timeout=SOON_MS)
         press(board, "Stop")
         expect(board.get_by_text("Stopped.")).to_be_visible(timeout=SOON_MS)
+        expect(card(page, "bench-1")).to_contain_text("✘ does not answer", timeout=SOON_MS)
         page.screenshot(path=tmp_path / "ended.png")
+
+        page.get_by_role("button", name="Interrupt the kernel").click()
+        expect(board.get_by_text("not refreshed any more")).to_be_visible(timeout=SOON_MS)
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0

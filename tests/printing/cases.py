@@ -1,15 +1,16 @@
-"""A case whose part was sliced, made without a scan: small G-code with layers and a picture."""
+"""A sliced case to look at: twenty layers, and the part's picture in the head of its G-code."""
 
 import json
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from labkit.case import Case, Order, Result
+from labkit.case import Case
 from labkit.files import sha256_of
 from labkit.slicing.frozen import freeze
+
+from .sliced_case import sliced_case
 
 LAYERS = 20
 
@@ -18,74 +19,41 @@ def part_picture() -> bytes:
     """A PNG as a slicer would draw it."""
     picture = Image.new("RGB", (160, 160), "#ffffff")
     drawn = ImageDraw.Draw(picture)
-    drawn.polygon([(20, 110), (90, 140), (145, 95), (75, 70)], fill="#e8dfc8", outline="#1a1a1a")
-    drawn.polygon([(20, 110), (90, 140), (90, 90), (20, 60)], fill="#cbbf9d", outline="#1a1a1a")
-    drawn.polygon([(90, 140), (145, 95), (145, 45), (90, 90)], fill="#a8996f", outline="#1a1a1a")
+    left, middle, right = (20, 60, 110), (90, 90, 140), (145, 45, 95)  # x, top, bottom
+    back = (75, 15)
+    drawn.polygon([left[:2], middle[:2], right[:2], back], fill="#f4eeda", outline="#1a1a1a")
+    for (x1, top1, low1), (x2, top2, low2), fill in (
+        (left, middle, "#cbbf9d"),
+        (middle, right, "#a8996f"),
+    ):
+        corners = [(x1, top1), (x2, top2), (x2, low2), (x1, low1)]
+        drawn.polygon(corners, fill=fill, outline="#1a1a1a")
     stream = BytesIO()
     picture.save(stream, "PNG")
     return stream.getvalue()
 
 
-def sliced_case(
-    folder: Path, code: str, *, dwells: int = 0, lot_required: bool = False, profile: str = "bench"
-) -> Case:
-    """A case with products of 04_slicing; each dwell is 0.1 s in every one of its layers."""
-    case = Case.create(
-        folder,
-        Order(
-            case=code,
-            patient_code="P-1",
-            anatomy="distal radius",
-            laterality="right",
-            requested_by="course leader",
-            practice=True,
-        ),
-    )
-    place = case.next_folder("04_slicing")[0]
-    place.mkdir()
+def pictured_case(folder: Path, code: str, *, dwells: int = 0, profile: str = "practice") -> Case:
+    """The case; each dwell is 0.1 s in every one of its layers."""
+    case = sliced_case(folder, code, profile=profile)
+    place = case.current("04_slicing")
+    assert place is not None
     raw, gcode = folder / "raw.gcode", place / "part.gcode"
     raw.write_text(_text(code, dwells))
     freeze(raw, gcode, part_picture())
     raw.unlink()
     content = gcode.read_bytes()
-    offsets = [content.index(b";LAYER %d\n" % layer) for layer in range(LAYERS)]
     time_s = 0.1 * dwells + 0.1
-    details = {
-        "time_s": LAYERS * time_s,
-        "mass_g": 1.2,
-        "part_bounds_mm": [[10.0, 20.0, 0.0], [60.0, 60.0, 4.0]],
-        "lot_required": lot_required,
-        "sha256": sha256_of(gcode),
-    }
+    about = {"time_s": LAYERS * time_s, "sha256": sha256_of(gcode)}
     index = {
-        "offset_bytes": offsets,
+        "offset_bytes": [content.index(b";LAYER %d\n" % layer) for layer in range(LAYERS)],
         "z_mm": [0.2 * (layer + 1) for layer in range(LAYERS)],
         "time_s": [time_s] * LAYERS,
     }
-    window = {"hotend": [190.0, 230.0], "bed": [20.0, 70.0]}
-    watched = {**details, "layer_index": index, "window_c": window}
-    (place / "gcode.json").write_text(json.dumps(watched))
-    moment = datetime.now(UTC).isoformat()
-    result = Result(
-        case=code,
-        stage="04_slicing",
-        revision=1,
-        started=moment,
-        finished=moment,
-        operator="tests",
-        mode="replay",
-        verdict="pass",
-        checks=[],
-        metrics={},
-        details=details,
-        warnings=[],
-        tools={},
-        parameters={"printer": profile, "material": "PLA"},
-        notebook={},
-        inputs={},
-        outputs={},
-    )
-    (place / "result.json").write_text(result.model_dump_json(by_alias=True))
+    told, result = place / "gcode.json", place / "result.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), **about, "layer_index": index}))
+    known = json.loads(result.read_text())
+    result.write_text(json.dumps({**known, "details": {**known["details"], **about}}))
     return case
 
 
