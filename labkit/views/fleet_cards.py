@@ -10,7 +10,7 @@ from labkit.printing.board import PrinterNow
 from labkit.printing.fleet import Deed, act
 from labkit.printing.jobs import Job
 from labkit.views.errands import Errands
-from labkit.views.fleet_words import head, layer_words
+from labkit.views.fleet_words import alarms, head, layer_words
 from labkit.views.stills import figure_of, still
 
 REALLY_S = 5.0
@@ -43,13 +43,17 @@ class Card:
         self._really: Job | None = None
         self._clicks = 0
         self._head, self._picture = ipywidgets.HTML(), ipywidgets.HTML()
-        self._why, self.answer = ipywidgets.HTML(), ipywidgets.HTML()
+        self._alarms, self._why, self.answer = (ipywidgets.HTML() for _ in range(3))
         self.pause = self._button("Pause", "pause", lambda: self._do("pause"))
         self.resume = self._button("Resume", "resume", lambda: self._do("resume"))
         self.cancel = self._button("Cancel", "cancel", self._cancel)
         self.watch = self._button("Watch", "follow to its end", self._follow)
-        buttons = ipywidgets.HBox([self.pause, self.resume, self.cancel, self.watch])
-        self.widget = ipywidgets.VBox([self._head, self._picture, buttons, self._why, self.answer])
+        buttons = ipywidgets.HBox(
+            [self.pause, self.resume, self.cancel, self.watch], layout={"flex_flow": "row wrap"}
+        )
+        self.widget = ipywidgets.VBox(
+            [self._head, self._alarms, self._picture, buttons, self._why, self.answer]
+        )
         self.widget.add_class("labkit-card")
         self._head.value = f"<h4>{escape(name)}</h4><p>is being asked …</p>"
 
@@ -64,7 +68,7 @@ class Card:
     def show(self, here: PrinterNow, camera: bytes | None = None) -> None:
         """Draw the card anew, with the camera's last still where there is one."""
         self._here = here
-        self._head.value = head(here)
+        self._head.value, self._alarms.value = head(here), alarms(here.alarms)
         job, layer = here.prints_job, layer_words(here)
         planned = here.file.picture if here.file is not None and here.prints_job else None
         found = still(camera, planned, here.seen.name, layer)

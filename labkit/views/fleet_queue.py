@@ -199,7 +199,7 @@ class LookDesk:
         self._errands.start(lambda: settle(job_id or "", state, saw), self._settled, self._refused)
 
     def _settled(self, job: Job) -> None:
-        self.answer.value = said(f"job {job.job_id} of {job.case_code}: {job.state}")
+        self.answer.value = said(f"settled: job {job.job_id} of {job.case_code}: {job.state}")
         self.saw.value = ""
         self._look()
 

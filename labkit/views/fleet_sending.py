@@ -130,11 +130,11 @@ class SendForm:
     def _show(self, looked: Looked) -> None:
         self._looked = looked
         wanted = looked.wanted
+        sheet = wanted.sheet
         facts = [
-            f"sliced for {wanted.profile}, {wanted.material}",
-            f"{duration(wanted.plan.planned_s)}, {len(wanted.plan)} layers, "
-            f"{float(wanted.details['mass_g']):.1f} g",
-            f"G-code {wanted.sha256[:SHORT_HASH]}…",
+            f"sliced for {sheet.printer}, {sheet.material}",
+            f"{duration(sheet.time_s)}, {sheet.layers} layers, {sheet.mass_g:.1f} g",
+            f"G-code {sheet.sha256[:SHORT_HASH]}…",
         ]
         picture = still(None, looked.file.picture, "this case")
         self.about.value = "".join(f"<p>{escape(fact)}</p>" for fact in facts) + figure_of(
@@ -179,7 +179,7 @@ class SendForm:
         word = {
             "approved_by": self.name.value.strip() if approved else "",
             # of the file that was shown: one that was made since is not approved by this
-            "approved_sha256": looked.wanted.sha256 if approved else "",
+            "approved_sha256": looked.wanted.sheet.sha256 if approved else "",
             "material_lot": self.lot.value,
         }
         attempt, priority = self.attempt.value, self.priority.value

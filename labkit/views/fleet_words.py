@@ -86,8 +86,7 @@ def head(here: PrinterNow) -> str:
     small = escape(", ".join(filter(None, kind)))
     html = [
         f"<h4>{escape(seen.name)}</h4><p><small>{small}</small></p>",
-        f'<p class="labkit-state" role="status" style="color: {state.colour}">'
-        f"{escape(str(state))}</p>",
+        f'<p class="labkit-state" style="color: {state.colour}">{escape(str(state))}</p>',
     ]
     done = here.done_percent
     if done is not None:
@@ -98,8 +97,12 @@ def head(here: PrinterNow) -> str:
             f'<div style="width: {done:.1f}%"></div></div>{done:.0f} %</div>'
         )
     html += [f"<p>{escape(line)}</p>" for line in lines(here)]
-    html += [f'<p class="labkit-alarm" role="alert">▲ {escape(line)}</p>' for line in here.alarms]
     return "".join(html)
+
+
+def alarms(told: Sequence[str]) -> str:
+    """HTML of alarms, one box each; a screen reader reads them out when they are new."""
+    return "".join(f'<p class="labkit-alarm" role="alert">▲ {escape(line)}</p>' for line in told)
 
 
 QUEUE_COLUMNS = ("number", "case", "priority", "status", "printer", "why")

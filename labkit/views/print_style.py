@@ -17,7 +17,7 @@ STYLE = f"""<style>
 .labkit-fleet td, .labkit-fleet th {{ padding: 3px 14px 3px 0; vertical-align: top; }}
 .labkit-fleet td:last-child {{ max-width: 36em; white-space: normal; }}
 .labkit-card {{ border: 1px solid #767676; border-radius: 6px; padding: 10px;
-  margin: 0 10px 10px 0; width: 24em; background: #ffffff; }}
+  margin: 0 10px 10px 0; width: 26em; background: #ffffff; }}
 .labkit-card .widget-html, .labkit-card .widget-html-content {{ width: 100%; height: auto; }}
 .labkit-card .jupyter-button {{ flex: 0 0 auto; padding: 0 8px; }}
 .labkit-card h4 {{ margin: 0; font-size: 110%; }}

@@ -44,7 +44,7 @@ def pictured_case(folder: Path, code: str, *, dwells: int = 0, profile: str = "p
     raw.unlink()
     content = gcode.read_bytes()
     time_s = 0.1 * dwells + 0.1
-    about = {"time_s": LAYERS * time_s, "sha256": sha256_of(gcode)}
+    about = {"time_s": LAYERS * time_s, "layers": LAYERS, "sha256": sha256_of(gcode)}
     index = {
         "offset_bytes": [content.index(b";LAYER %d\n" % layer) for layer in range(LAYERS)],
         "z_mm": [0.2 * (layer + 1) for layer in range(LAYERS)],

@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import json
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import ipywidgets
 import pytest
 
 from labkit import views
-from labkit.errors import ApprovalError, InputError, PrinterError
+from labkit.errors import ApprovalError, InputError, LabkitError, PrinterError
 from labkit.files import sha256_of
 from labkit.home import home_folder
 from labkit.printing import desk
@@ -52,7 +53,7 @@ class AtOnce:
     ) -> None:
         try:
             found = work()
-        except (InputError, PrinterError) as error:
+        except LabkitError as error:
             fail(str(error))
         else:
             then(found)
@@ -354,7 +355,7 @@ def form(tmp_path: Path) -> SendForm:
 
 def test_a_case_goes_to_the_queue_with_the_word_of_who_looked(form: SendForm) -> None:
     assert form.case.value == "C-0001"
-    sha256 = case_print(next(iter(form._cases.values()))).sha256
+    sha256 = case_print(next(iter(form._cases.values()))).sheet.sha256
     shown = _html(form.widget)
     assert sha256[:16] in shown and sha256 not in shown
     assert "data:image/png" in shown and "sliced for MK3S, PLA" in shown
@@ -388,11 +389,9 @@ def test_no_folder_is_named(form: SendForm) -> None:
 def test_what_was_made_since_the_look_is_not_approved(form: SendForm) -> None:
     form.name.value, form.ticked.value = "C. Miller", True
     folder = next(iter(form._cases.values())) / "04_slicing"
-    gcode, told = folder / "part.gcode", folder / "result.json"
+    gcode, told = folder / "part.gcode", folder / "gcode.json"
     gcode.write_bytes(gcode.read_bytes() + b"; again\n")
-    known = json.loads(told.read_text())
-    known["details"]["sha256"] = sha256_of(gcode)
-    told.write_text(json.dumps(known))
+    told.write_text(json.dumps({**json.loads(told.read_text()), "sha256": sha256_of(gcode)}))
     form.send.click()
     assert "an approval of another file" in form.answer.value
     assert Queue().requests() == []
@@ -491,6 +490,24 @@ def test_a_board_on_a_loop_shows_what_it_asks_and_stops(tmp_path: Path) -> None:
     assert "This board was left" in told
 
 
+def test_a_cell_that_is_run_again_stops_the_board_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labkit.views.fleet.somebody_looks_on", lambda: True)
+
+    async def states() -> list[str]:
+        made = [views.fleet_board(tmp_path), views.fleet_board(tmp_path)]
+        boards = [board for board in made if isinstance(board, Board)]
+        await asyncio.sleep(0.1)
+        boards[1].stop()
+        return [board.state.value for board in boards]
+
+    before = signal.getsignal(signal.SIGINT)
+    told = asyncio.run(states())
+    assert all("not refreshed any more" in state for state in told)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_where_nobody_looks_on_it_is_drawn_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -527,7 +544,7 @@ def test_rights_are_checked_behind_the_buttons(tmp_path: Path) -> None:
     wanted = case_print(tmp_path / "case")
     with pytest.raises(ApprovalError, match="may not start"):
         desk.enqueue(
-            wanted, approved_by="A. Smith", approved_sha256=wanted.sha256, material_lot="L"
+            wanted, approved_by="A. Smith", approved_sha256=wanted.sheet.sha256, material_lot="L"
         )
 
 
