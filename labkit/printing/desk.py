@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import filelock
 
-from labkit.errors import InputError
+from labkit.errors import ApprovalError, InputError
 from labkit.files import storage_errors
 from labkit.home import home_folder
 from labkit.printing.approval import check_lot
@@ -108,10 +108,20 @@ def submit(
 
 
 def lab_dispatcher(say: Callable[[str], None]) -> Dispatcher:
-    """A dispatcher for all printers of this lab, and the practice ones that run."""
+    """A dispatcher for the printers of this lab, and the practice ones that run.
+
+    Who may not start prints gets one for the practice printers only: real requests go on
+    waiting for somebody who may.
+    """
+    names = usable_printers(practice_names())
+    try:
+        check_right("start")
+    except ApprovalError as error:
+        say(f"{error.found}: only practice printers are given something to print")
+        names = tuple(name for name in names if practice_number(name) is not None)
     return Dispatcher(
         connect=reached,
-        printers=usable_printers(practice_names()),
+        printers=names,
         places=lab_places,
         policy=lab_policy(),
         say=say,

@@ -122,7 +122,8 @@ def printing(
             f"{each.name} {each.actual_c:.0f} of {each.target_c:.0f} °C"
             for each in progress.heaters
         )
-        lines = filter(None, [str(progress), layer, heat])
+        told = str(progress)
+        lines = filter(None, [told, "" if layer in told else layer, heat])
         words.value = "".join(f"<p>{escape(line)}</p>" for line in lines)
         if progress.is_alarm and str(progress) not in alarmed:
             alarmed.append(str(progress))

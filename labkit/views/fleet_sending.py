@@ -213,7 +213,7 @@ class SendForm:
 
     def _refused(self, words: str) -> None:
         self.answer.value = said(words)
-        self._weigh()
+        self._choose()  # it may have been made again meanwhile: then that is to be looked at
 
 
 def _without(folder: Path, words: str) -> str:

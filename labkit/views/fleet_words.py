@@ -154,7 +154,7 @@ def fleet_table(printers: Sequence[PrinterNow]) -> Words:
 
 
 NO_PRINTERS = (
-    "No printers. Enter them in printers.yaml in the lab's folder, "
+    "No printers. Enter one: labkit printers add; "
     "or start some to practise on: labkit practice-printer --count 3"
 )
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from functools import lru_cache
 from html import escape
 
 from PIL import Image
@@ -13,6 +14,7 @@ LONGEST_PX = 480
 """Stills are made smaller: they travel to the page every few seconds."""
 
 
+@lru_cache(maxsize=64)
 def smaller_png(picture: bytes) -> bytes | None:
     """A picture as PNG of at most `LONGEST_PX`; None where it is no picture."""
     try:

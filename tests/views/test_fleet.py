@@ -334,6 +334,18 @@ def test_a_lost_job_is_settled_by_who_says_what_was_seen(tmp_path: Path) -> None
     assert lab_now().to_look_at == ()
 
 
+def test_a_start_without_an_answer_is_looked_at_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gcode = pictured_case(tmp_path / "cases" / "a", "C-0001").product("04_slicing", "part.gcode")
+    job, register = _planned(gcode), Register()
+    register.plan(job)
+    register.advance(job.job_id, "starting", "asked for", only_from=("planned",))
+    assert lab_now().to_look_at == ()
+    monkeypatch.setattr("labkit.printing.board.START_KNOWN_AFTER_S", -1.0)
+    assert [one.state for one in lab_now().to_look_at] == ["starting"]
+
+
 def test_a_real_job_is_settled_only_by_who_may() -> None:
     people("asmith: [settle]\n")
     desk_ = LookDesk(AtOnce(), lambda: None)
@@ -395,6 +407,8 @@ def test_what_was_made_since_the_look_is_not_approved(form: SendForm) -> None:
     form.send.click()
     assert "an approval of another file" in form.answer.value
     assert Queue().requests() == []
+    assert sha256_of(gcode)[:16] in form.about.value  # which is what there is to look at now
+    assert not form.ticked.value
 
 
 @pytest.mark.parametrize("rights", ["[start]", "[approve]", "[cancel]"])
