@@ -8,6 +8,7 @@ from typing import Protocol
 import ipywidgets
 from IPython.display import display
 
+from labkit.views.presence import somebody_looks_on
 from labkit.views.print_style import STYLE
 from labkit.views.stills import asked_still, figure_of, still
 
@@ -100,11 +101,12 @@ def printing(
 
     Parameters
     ----------
-    stage : when it is headless, words are all.
+    stage : when it is headless, words are all, as wherever nobody looks on: the state of
+        widgets does not belong into an executed notebook.
     camera : gives a still of the printer's camera, or None.
     planned : what the G-code is to become, shown where there is no still.
     """
-    if stage.headless:
+    if stage.headless or not somebody_looks_on():
         return stage.tell
     bar = ipywidgets.FloatProgress(min=0, max=100, description="printing")
     words, alarms, picture = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()

@@ -565,8 +565,19 @@ def test_rights_are_checked_behind_the_buttons(tmp_path: Path) -> None:
 class Stage:
     headless = False
 
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
     def tell(self, progress: object) -> None:
-        raise AssertionError(progress)
+        self.told.append(progress)
+
+
+def test_a_print_that_nobody_looks_on_is_words_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("labkit.views.bars.display", shown.append)
+    stage, progress = Stage(), Progress("Printing", 250, 1000, "Printing")
+    views.printing(stage, planned=part_picture())(progress)
+    assert (shown, stage.told) == ([], [progress])
 
 
 def test_a_print_by_hand_shows_layer_heat_alarm_and_picture(
@@ -574,12 +585,14 @@ def test_a_print_by_hand_shows_layer_heat_alarm_and_picture(
 ) -> None:
     shown: list[Any] = []
     monkeypatch.setattr("labkit.views.bars.display", shown.append)
+    monkeypatch.setattr("labkit.views.bars.somebody_looks_on", lambda: True)
     asked: list[bool] = []
 
     def camera() -> None:
         asked.append(True)
 
-    on_progress = views.printing(Stage(), camera=camera, planned=part_picture())
+    stage = Stage()
+    on_progress = views.printing(stage, camera=camera, planned=part_picture())
     bed = (Heater("bed", 59, 60),)
     on_progress(Progress("Printing", 250, 1000, "Printing", 3, 20, 90, bed))
     on_progress(Progress("Printing", 260, 1000, "ALARM: no movement for 60 s", 3, 20, 90, bed))
@@ -587,4 +600,5 @@ def test_a_print_by_hand_shows_layer_heat_alarm_and_picture(
     for words in ("layer 3 of 20", "bed 59 of 60 °C", "ALARM: no movement", "data:image/png"):
         assert words in told, words
     assert 'role="alert"' in told and "as planned: no camera" in told
+    assert stage.told == []
     assert asked == [True]  # the second came within the same five seconds
