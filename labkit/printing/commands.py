@@ -13,7 +13,6 @@ from labkit.terminal import Json, document, line, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from labkit.printing.case_prints import CasePrint
     from labkit.printing.jobs import Job
     from labkit.printing.practice import PracticePrinter
     from labkit.printing.watching import Progress
@@ -52,81 +51,30 @@ def submit(
 
     Example: labkit submit cases/C-0001 --printer bench-1 --approved-by "A. Smith"
     """
-    from labkit.printing.approval import check_lot
+    from labkit.printing import desk
     from labkit.printing.case_prints import case_print
 
     wanted = case_print(case)
     attempt = attempt or (wanted.letter.attempt if wanted.letter else 1)
-    hashed = approved_sha256 or (wanted.sheet.sha256 if approved_by else "")
-    if printer == "any":
-        about = _enqueue(wanted, attempt, hashed, approved_by, material_lot, priority, practice)
-        if as_json:
-            document(about)
-        else:
-            line(f"request {about['request']}: {about['status']}")
-        return
-    from labkit.printing.practice import practice_number
-    from labkit.printing.printers import connect, profile_of
-    from labkit.printing.submission import print_once
-
-    exercise = practice_number(printer) is not None
-    word = wanted.approval(profile_of(printer), hashed, approved_by, practice=exercise)
-    check_lot(material_lot, required=wanted.sheet.lot_required, practice=exercise)
-    if exercise:
-        _keep_running(printer)
-    with connect(printer) as (server, is_practice):
-        record = print_once(
-            wanted.gcode,
-            case_code=wanted.code,
-            printer_name=printer,
-            printer=server,
-            practice=is_practice,
-            attempt=attempt,
-            approval=word,
-            material_lot=material_lot,
-            plan=wanted.plan,
-            follow=False,
-            progress=_teller(),
+    word = {
+        "approved_by": approved_by,
+        "approved_sha256": approved_sha256 or (wanted.sheet.sha256 if approved_by else ""),
+        "material_lot": material_lot,
+    }
+    if printer == desk.ANY:
+        request = desk.enqueue(
+            wanted, attempt=attempt, priority=priority, practice=practice, **word
         )
+        if as_json:
+            told = {"request": request.number, "case": request.case_code}
+            document({**told, "status": request.status})
+        else:
+            line(f"request {request.number}: {request.status}")
+        return
+    record = desk.submit(wanted, printer, attempt=attempt, progress=_teller(), **word)
     report(record, as_json)
     if not as_json and record.state == "printing":
         line(f"next: labkit watch {case}")
-
-
-def _keep_running(printer: str) -> None:
-    """A practice printer that is started here goes on when this command has ended."""
-    from labkit.printing.practice import PracticePrinter, practice_number
-
-    PracticePrinter(number=practice_number(printer) or 1).start()
-
-
-def _enqueue(
-    wanted: "CasePrint",
-    attempt: int,
-    hashed: str,
-    approved_by: str,
-    material_lot: str,
-    priority: Literal["emergency", "urgent", "routine"],
-    practice: bool,
-) -> dict[str, object]:
-    from labkit.printing.approval import check_lot
-    from labkit.printing.people import check_right
-    from labkit.printing.queue import Queue
-
-    word = wanted.approval(wanted.sheet.printer, hashed, approved_by, practice=practice)
-    check_lot(material_lot, required=wanted.sheet.lot_required, practice=practice)
-    request = Queue().add(
-        case_code=wanted.code,
-        attempt=attempt,
-        practice=practice,
-        gcode=wanted.gcode,
-        gcode_sha256=wanted.sheet.sha256,
-        approval=word,
-        material_lot=material_lot,
-        need=wanted.need(practice=practice, priority=priority),
-        asked_by="practice" if practice else check_right("start"),
-    )
-    return {"request": request.number, "case": request.case_code, "status": request.status}
 
 
 def watch(
@@ -196,24 +144,16 @@ def dispatch(
 
     Example: labkit dispatch --stay
     """
-    from labkit.printing.dispatch import lab_policy
-    from labkit.printing.dispatcher import Dispatcher
-    from labkit.printing.fleet import practice_names, reached
-    from labkit.printing.lab_places import lab_places, usable_printers
+    from labkit.printing.desk import lab_dispatcher, only_dispatcher
     from labkit.printing.queue import Queue
 
-    dispatcher = Dispatcher(
-        connect=reached,
-        printers=usable_printers(practice_names()),
-        places=lab_places,
-        policy=lab_policy(),
-        say=say,
-    )
-    try:
-        dispatcher.run(until_empty=not stay)
-    except KeyboardInterrupt:
-        dispatcher.stop()
-        raise
+    with only_dispatcher():
+        dispatcher = lab_dispatcher(say)
+        try:
+            dispatcher.run(until_empty=not stay)
+        except KeyboardInterrupt:
+            dispatcher.stop()
+            raise
     left = Queue().requests("waiting", "taken", "held")
     if as_json:
         document({"left": [{"request": one.number, "status": one.status} for one in left]})

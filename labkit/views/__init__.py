@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from labkit.views.decisions import panel as panel
     from labkit.views.failures import where_it_fails as where_it_fails
     from labkit.views.fidelities import fidelity as fidelity
+    from labkit.views.fleet import fleet_board as fleet_board
     from labkit.views.live_planes import viewer as viewer
     from labkit.views.parts import details as details
     from labkit.views.parts import difference as difference
@@ -36,6 +37,7 @@ _HOMES = {
     "details": "parts",
     "difference": "parts",
     "fidelity": "fidelities",
+    "fleet_board": "fleet",
     "joined": "words",
     "message": "words",
     "panel": "decisions",

@@ -1,11 +1,16 @@
 """How far a long step is: said by ``labkit run``, a bar for a person."""
 
+import time
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Protocol
 
 import ipywidgets
 from IPython.display import display
+
+from labkit.views.presence import somebody_looks_on
+from labkit.views.print_style import STYLE
+from labkit.views.stills import asked_still, figure_of, still
 
 
 class Stage(Protocol):
@@ -74,27 +79,63 @@ class PrintProgress(Protocol):
         """0 where they are not known."""
 
     @property
+    def is_alarm(self) -> bool:
+        """Whether somebody should look at the printer."""
+
+    @property
     def heaters(self) -> Sequence[Heater]:
         """Their temperatures."""
 
 
-def printing(stage: Stage) -> Callable[[PrintProgress], None]:
-    """What a print calls with its progress: a bar, the layer, time left and temperatures."""
-    if stage.headless:
+PICTURE_S = 5.0
+"""How often the picture of a print is drawn anew."""
+
+
+def printing(
+    stage: Stage,
+    *,
+    camera: Callable[[], bytes | None] | None = None,
+    planned: bytes | None = None,
+) -> Callable[[PrintProgress], None]:
+    """What a print calls with its progress: a bar, the layer, time left and temperatures.
+
+    Parameters
+    ----------
+    stage : when it is headless, words are all, as wherever nobody looks on: the state of
+        widgets does not belong into an executed notebook.
+    camera : gives a still of the printer's camera, or None.
+    planned : what the G-code is to become, shown where there is no still.
+    """
+    if stage.headless or not somebody_looks_on():
         return stage.tell
     bar = ipywidgets.FloatProgress(min=0, max=100, description="printing")
-    words = ipywidgets.HTML()
-    display(ipywidgets.VBox([bar, words]))  # type: ignore[no-untyped-call]
+    words, alarms, picture = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+    box = ipywidgets.VBox([ipywidgets.HTML(STYLE), bar, words, alarms, picture])
+    box.add_class("labkit-fleet")
+    display(box)  # type: ignore[no-untyped-call]
+    alarmed: list[str] = []
+    drawn_at = -PICTURE_S
 
     def on_progress(progress: PrintProgress) -> None:
+        nonlocal drawn_at
         bar.value = progress.done_percent
-        lines = [str(progress)]
-        if progress.layers:
-            lines.append(f"layer {progress.layer} of {progress.layers}")
-        lines += [
+        layer = f"layer {progress.layer} of {progress.layers}" if progress.layers else ""
+        heat = ", ".join(
             f"{each.name} {each.actual_c:.0f} of {each.target_c:.0f} °C"
             for each in progress.heaters
-        ]
-        words.value = "<br>".join(map(escape, lines))
+        )
+        told = str(progress)
+        lines = filter(None, [told, "" if layer in told else layer, heat])
+        words.value = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        if progress.is_alarm and str(progress) not in alarmed:
+            alarmed.append(str(progress))
+            alarms.value = "".join(
+                f'<p class="labkit-alarm" role="alert">▲ {escape(told)}</p>' for told in alarmed
+            )
+        if time.monotonic() - drawn_at >= PICTURE_S:
+            drawn_at = time.monotonic()
+            seen = asked_still(camera)
+            caption = "camera" if seen else "as planned: no camera"
+            picture.value = figure_of(still(seen, planned, "this print", layer), caption, layer)
 
     return on_progress

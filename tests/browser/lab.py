@@ -35,7 +35,7 @@ def running_lab(sources: Sequence[str], place: Path) -> Iterator[Server]:
     """JupyterLab as `labkit lab` starts it, at a notebook of these cells."""
     folder, home = place / "lab", place / "home"
     folder.mkdir()
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     v4 = nbformat.v4
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [v4.new_code_cell(source.strip()) for source in sources]

@@ -1,0 +1,28 @@
+"""Whether somebody looks on while a notebook runs that is no stage."""
+
+import asyncio
+import os
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from labkit.stage import RUN_VARIABLE
+
+
+def somebody_looks_on() -> bool:
+    """Whether the notebook runs in front of a person: JupyterLab, not papermill.
+
+    A front-end with a person says with every cell that it can ask for input; papermill and
+    nbconvert say that they cannot.
+    """
+    if os.environ.get(RUN_VARIABLE):
+        return False
+    kernel: Any = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    asked = (kernel.get_parent("shell") or {}).get("content", {})
+    return bool(asked.get("allow_stdin"))
