@@ -16,8 +16,8 @@ import numpy as np
 from network import START, Chooser, Request, Rng, Simulation, World, make_world, moment
 
 from labkit.files import written_whole
-from labkit.printing.dispatch import Policy, choose, distance_km
-from labkit.printing.suitability import Need, Place, reasons_against
+from labkit.printing.hubs.dispatch import Policy, choose, distance_km
+from labkit.printing.hubs.suitability import Need, Place, reasons_against
 
 Row = dict[str, str]
 

@@ -18,9 +18,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from labkit.printing.dispatch import Policy, distance_km
-from labkit.printing.fairness import Waiting, next_of
-from labkit.printing.suitability import Need, Place, Priority, Shut, reasons_against
+from labkit.printing.hubs.dispatch import Policy, distance_km
+from labkit.printing.hubs.fairness import Waiting, next_of
+from labkit.printing.hubs.suitability import Need, Place, Priority, Shut, reasons_against
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 PROFILES = {"MK3S": ("a" * 64, (250.0, 210.0, 210.0)), "Ender-3": ("b" * 64, (220.0, 220.0, 250.0))}

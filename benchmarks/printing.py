@@ -22,9 +22,9 @@ from statistics import median
 import requests
 from peers import Row, write_table
 
-from labkit.printing.install import install_server
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter
+from labkit.printing.servers.install import install_server
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.practice import PracticePrinter
 
 ADDED_WITHIN_S, SHARE_WITHIN = 0.050, 0.02
 """Pass: of an upload; of one core."""

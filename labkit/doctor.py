@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from labkit.errors import LabkitError
 from labkit.home import home_folder
-from labkit.printing.install import VERSION, install_server, server_program
+from labkit.printing.servers.install import VERSION, install_server, server_program
 from labkit.processes import tools_folder
 from labkit.slicing.install import install_without_root
 from labkit.slicing.slicer import find_slicer

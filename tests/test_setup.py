@@ -201,10 +201,10 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     folder, programs, hidden = (tmp_path / name for name in ("a kit", "bin", "hidden"))
-    for path in (folder / "labkit/printing", programs, hidden):
+    for path in (folder / "labkit/printing/servers", programs, hidden):
         path.mkdir(parents=True)
     shutil.copytree(ROOT / "setup", folder / "setup")
-    for name in ("requirements.lock", "pyproject.toml", "labkit/printing/octoprint.lock"):
+    for name in ("requirements.lock", "pyproject.toml", "labkit/printing/servers/octoprint.lock"):
         (folder / name).write_text("# short\n")
     for name in COMMON:
         real = shutil.which(name, path="/usr/bin:/bin")
@@ -270,7 +270,7 @@ def test_a_first_run_does_all_and_a_second_nothing(machine: Machine) -> None:
         "pyproject.toml",
         "setup/install.sh",
         "setup/build.lock",
-        "labkit/printing/octoprint.lock",
+        "labkit/printing/servers/octoprint.lock",
     ],
 )
 def test_a_change_of_what_it_is_made_from_is_installed(machine: Machine, changed: str) -> None:

@@ -7,13 +7,13 @@ from labkit import equipment
 from labkit.case import Case
 from labkit.errors import CaseError
 from labkit.printing.approval import check_approval
+from labkit.printing.hubs.parcel import LETTER, Letter, opened_parcel
 from labkit.printing.hubs.registry import known_hubs
+from labkit.printing.hubs.sheet import Sheet, need_of, sheet_of
 from labkit.printing.hubs.states import standings
+from labkit.printing.hubs.suitability import Need, Pathway, Priority
 from labkit.printing.lab_places import PRACTICE_ENTITY, PRACTICE_PROFILE, own_hub_name
-from labkit.printing.parcel import LETTER, Letter, opened_parcel
 from labkit.printing.plan import Plan
-from labkit.printing.sheet import Sheet, need_of, sheet_of
-from labkit.printing.suitability import Need, Pathway, Priority
 
 SLICING = "04_slicing"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from labkit.printing.jobs import Job
-    from labkit.printing.practice import PracticePrinter
+    from labkit.printing.servers.practice import PracticePrinter
     from labkit.printing.watching import Progress
 
 CasePath = Annotated[
@@ -174,7 +174,7 @@ def practice_printer(
     Example: labkit practice-printer --count 3
     """
     from labkit.printing.fleet import practice_names
-    from labkit.printing.practice import PracticePrinter, practice_number
+    from labkit.printing.servers.practice import PracticePrinter, practice_number
 
     if stop:
         running = practice_names()

@@ -14,17 +14,17 @@ from labkit.files import storage_errors
 from labkit.home import home_folder
 from labkit.printing.approval import check_lot
 from labkit.printing.case_prints import CasePrint
-from labkit.printing.dispatch import lab_policy
 from labkit.printing.dispatcher import Dispatcher
 from labkit.printing.fleet import practice_names, reached
+from labkit.printing.hubs.dispatch import lab_policy
+from labkit.printing.hubs.suitability import Priority
 from labkit.printing.lab_places import lab_places, usable_printers
 from labkit.printing.people import check_right
-from labkit.printing.practice import PracticePrinter, practice_number
 from labkit.printing.printers import connect, profile_of
 from labkit.printing.queue import Queue, Request
 from labkit.printing.record import JobRecord
+from labkit.printing.servers.practice import PracticePrinter, practice_number
 from labkit.printing.submission import print_once
-from labkit.printing.suitability import Priority
 from labkit.printing.watching import Progress
 
 ANY = "any"

@@ -17,16 +17,16 @@ from typing import Literal
 
 from labkit.errors import CaseError, LabkitError, PrinterError
 from labkit.files import sha256_of
-from labkit.printing.dispatch import Policy, choose
-from labkit.printing.fairness import next_of
+from labkit.printing.hubs.dispatch import Policy, choose
+from labkit.printing.hubs.fairness import next_of
 from labkit.printing.hubs.places import Live
+from labkit.printing.hubs.suitability import Place
 from labkit.printing.jobs import BEFORE_START, OPEN, Job, Register, planned_job
-from labkit.printing.kind import Printer
 from labkit.printing.plan import Plan
 from labkit.printing.queue import Queue, Request
 from labkit.printing.record import JobRecord, record_of
+from labkit.printing.servers.kind import Printer
 from labkit.printing.submission import print_once
-from labkit.printing.suitability import Place
 from labkit.printing.watching import Progress
 
 TICK_S = 0.5

@@ -8,11 +8,11 @@ from typing import Literal
 
 from labkit.errors import InputError, LabkitError, PrinterError
 from labkit.printing.jobs import BEFORE_START, OPEN, Job, Register
-from labkit.printing.kind import Printer
-from labkit.printing.messages import Heater, RunningJob
 from labkit.printing.people import check_right
-from labkit.printing.practice import PracticePrinter, practice_number
 from labkit.printing.printers import connect, registered_printers
+from labkit.printing.servers.kind import Printer
+from labkit.printing.servers.messages import Heater, RunningJob
+from labkit.printing.servers.practice import PracticePrinter, practice_number
 
 Deed = Literal["pause", "resume", "cancel"]
 

@@ -17,7 +17,7 @@ app = typer.Typer(help="The hubs of the network: states, keys, parcels.")
 
 
 class Pathway(StrEnum):
-    """Under which rules a part is made; as `labkit.printing.suitability.Pathway`."""
+    """Under which rules a part is made; as `labkit.printing.hubs.suitability.Pathway`."""
 
     IN_HOUSE = "in-house device"
     CUSTOM_MADE = "custom-made device"

@@ -9,9 +9,9 @@ from labkit import equipment
 from labkit.printing.hubs.places import Live, places
 from labkit.printing.hubs.registry import Hub, known_hubs
 from labkit.printing.hubs.states import standings
-from labkit.printing.practice import practice_number
+from labkit.printing.hubs.suitability import Place
 from labkit.printing.printers import registered_printers
-from labkit.printing.suitability import Place
+from labkit.printing.servers.practice import practice_number
 
 HERE = "here"
 """What this lab is called where ``hubs.yaml`` does not name it."""

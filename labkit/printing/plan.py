@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from labkit.errors import CaseError
-from labkit.printing.messages import Heater
+from labkit.printing.servers.messages import Heater
 
 Window = tuple[float, float]
 

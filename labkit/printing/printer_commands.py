@@ -88,7 +88,7 @@ def show(name: Name, as_json: Json = False) -> None:
     Example: labkit printers show bench-1
     """
     from labkit.printing.fleet import reached
-    from labkit.printing.kind import Ability
+    from labkit.printing.servers.kind import Ability
 
     with reached(name) as (printer, practice):
         who, now, heaters = printer.who(), printer.job(), printer.heaters()
@@ -213,7 +213,7 @@ def _in_home(file: Path | None) -> Path | None:
 
 def _granted(told: "RegisteredPrinter", user: str) -> str:
     from labkit.home import home_folder
-    from labkit.printing.application_key import ApplicationKeys, granted_key
+    from labkit.printing.servers.application_key import ApplicationKeys, granted_key
 
     ca_file = home_folder() / told.ca_file if told.ca_file is not None else None
     keys = ApplicationKeys(told.url, ca_file=ca_file)

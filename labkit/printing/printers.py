@@ -27,8 +27,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from labkit.errors import InputError
 from labkit.files import storage_errors, write_whole
 from labkit.home import home_folder
-from labkit.printing.kind import Printer
-from labkit.printing.practice import practice_number, practice_printer
+from labkit.printing.servers.kind import Printer
+from labkit.printing.servers.practice import practice_number, practice_printer
 from labkit.profiles import registered
 from labkit.secret import secret_in
 
@@ -137,7 +137,7 @@ def client_of(told: RegisteredPrinter, key: str) -> Printer:
     InputError
         The address, the key or the certificate cannot be one.
     """
-    client = getattr(import_module(f"labkit.printing.{told.kind}"), _CLIENTS[told.kind])
+    client = getattr(import_module(f"labkit.printing.servers.{told.kind}"), _CLIENTS[told.kind])
     ca_file = home_folder() / told.ca_file if told.ca_file else None
     printer: Printer = client(told.url, key, ca_file=ca_file, **told.options)
     return printer

@@ -22,8 +22,8 @@ import sqlalchemy as sa
 from labkit.case import now
 from labkit.errors import InputError
 from labkit.printing.database import database, transaction
-from labkit.printing.fairness import Waiting
-from labkit.printing.suitability import Need
+from labkit.printing.hubs.fairness import Waiting
+from labkit.printing.hubs.suitability import Need
 
 Status = Literal["waiting", "taken", "done", "held", "withdrawn"]
 

@@ -16,13 +16,13 @@ from labkit.errors import ApprovalError, InputError, PrinterError
 from labkit.files import storage_errors
 from labkit.home import home_folder
 from labkit.printing.jobs import BEFORE_START, ENDED, OPEN, Job, Register, State, planned_job
-from labkit.printing.kind import Channel, Printer
-from labkit.printing.messages import RunningJob, StoredFile
 from labkit.printing.people import check_right
 from labkit.printing.plan import Plan
 from labkit.printing.record import FIRMWARE, JobRecord, record_of
+from labkit.printing.servers.kind import Channel, Printer
+from labkit.printing.servers.messages import RunningJob, StoredFile
+from labkit.printing.servers.web import was_answered
 from labkit.printing.watching import Outcome, Progress, Watch, look
-from labkit.printing.web import was_answered
 
 START_KNOWN_AFTER_S = 20.0
 """Whoever asked for a start has heard yes or no by then, or is dead."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from labkit.errors import PrinterError
-from labkit.printing.kind import Channel, Printer
-from labkit.printing.messages import Ended, Fault, Heater, Pushed, Running, RunningJob, Said
 from labkit.printing.plan import Plan
+from labkit.printing.servers.kind import Channel, Printer
+from labkit.printing.servers.messages import Ended, Fault, Heater, Pushed, Running, RunningJob, Said
 
 POLL_S = 1.0
 WRITE_S = 2.0

@@ -12,9 +12,9 @@ from labkit.printing.attending import Watches
 from labkit.printing.board import why_not
 from labkit.printing.case_prints import CasePrint, case_print
 from labkit.printing.people import check_right
-from labkit.printing.practice import practice_number
 from labkit.printing.printed_files import PrintedFile, read_printed
 from labkit.printing.record import JobRecord
+from labkit.printing.servers.practice import practice_number
 from labkit.views.errands import Errands
 from labkit.views.fleet_cards import said
 from labkit.views.fleet_queue import heading, offer

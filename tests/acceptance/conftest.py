@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from labkit.printing.install import install_server
-from labkit.printing.practice import PracticePrinter
+from labkit.printing.servers.install import install_server
+from labkit.printing.servers.practice import PracticePrinter
 from labkit.procedures.demo import stock_in_toto_verify
 from labkit.processes import Finished, run
 from tests.conftest import PROJECT

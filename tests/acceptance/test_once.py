@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from labkit.printing.practice import PracticePrinter
+from labkit.printing.servers.practice import PracticePrinter
 from tests.acceptance.conftest import Lab
 
 

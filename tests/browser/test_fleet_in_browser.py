@@ -10,7 +10,7 @@ import yaml
 from playwright.sync_api import Locator, Page, expect
 
 from labkit.printing.jobs import Register, planned_job
-from labkit.printing.practice import PracticePrinter, install_server
+from labkit.printing.servers.practice import PracticePrinter, install_server
 from tests.browser.lab import Server, run_all, running_lab, without_faults
 from tests.printing.cases import pictured_case
 from tests.printing.gcode import write_gcode

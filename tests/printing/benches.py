@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from labkit.errors import PrinterError
-from labkit.printing.kind import Printer
-from labkit.printing.moonraker import Moonraker
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.prusalink import PrusaLink
+from labkit.printing.servers.kind import Printer
+from labkit.printing.servers.moonraker import Moonraker
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.prusalink import PrusaLink
 
 from .moonraker_server import MoonrakerServer
 from .prusalink_stand_in import PrusaLinkStandIn, prusalink

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labkit.printing.octoprint import OctoPrint
+from labkit.printing.servers.octoprint import OctoPrint
 from labkit.printing.submission import print_once
 from labkit.printing.watching import Progress
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.printing.install import VERSION, install_locked, scripts_of
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter, install_server
+from labkit.printing.servers.install import VERSION, install_locked, scripts_of
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.practice import PracticePrinter, install_server
 
 from .administrator import Administrator, with_global_key
 from .benches import moonraker

@@ -32,16 +32,16 @@ import pytest
 from labkit import equipment
 from labkit.files import sha256_of
 from labkit.printing import submission
-from labkit.printing.dispatch import Policy
 from labkit.printing.dispatcher import Dispatcher
 from labkit.printing.fleet import settle
+from labkit.printing.hubs.dispatch import Policy
+from labkit.printing.hubs.suitability import Need
 from labkit.printing.jobs import Job, Register
-from labkit.printing.kind import Printer
 from labkit.printing.lab_places import PRACTICE_ENTITY, PRACTICE_PROFILE, lab_places
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter, install_server
 from labkit.printing.queue import Queue, Request
-from labkit.printing.suitability import Need
+from labkit.printing.servers.kind import Printer
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.practice import PracticePrinter, install_server
 from labkit.printing.watching import Progress
 from tests.conftest import PROJECT
 

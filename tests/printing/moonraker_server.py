@@ -9,8 +9,8 @@ from pathlib import Path
 
 from labkit import processes
 from labkit.errors import PrinterError
-from labkit.printing.install import install_locked, scripts_of
-from labkit.printing.moonraker import Moonraker
+from labkit.printing.servers.install import install_locked, scripts_of
+from labkit.printing.servers.moonraker import Moonraker
 
 from .klippy_stand_in import KlippyStandIn
 

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from labkit.printing.dispatch import Policy
 from labkit.printing.dispatcher import Dispatcher
-from labkit.printing.kind import Printer
+from labkit.printing.hubs.dispatch import Policy
 from labkit.printing.lab_places import lab_places
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter, practice_number
+from labkit.printing.servers.kind import Printer
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.practice import PracticePrinter, practice_number
 
 
 def main(*words: str) -> None:

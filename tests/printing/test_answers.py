@@ -14,9 +14,9 @@ from cryptography.x509.oid import NameOID
 from urllib3 import HTTPResponse
 
 from labkit.errors import InputError, PrinterError
-from labkit.printing import web
-from labkit.printing.octoprint import NEEDED_RIGHTS
-from labkit.printing.web import picture_in, still, was_answered
+from labkit.printing.servers import web
+from labkit.printing.servers.octoprint import NEEDED_RIGHTS
+from labkit.printing.servers.web import picture_in, still, was_answered
 
 from .benches import KINDS
 from .prusalink_stand_in import prusalink

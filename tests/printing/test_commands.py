@@ -16,8 +16,8 @@ import pytest
 from labkit.cli import main
 from labkit.home import home_folder
 from labkit.printing.jobs import Register
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.practice import PracticePrinter
 
 from .sliced_case import sliced_case
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.errors import InputError
-from labkit.printing.dispatch import Policy, choose, distance_km, lab_policy
-from labkit.printing.fairness import Waiting, counts_from, next_of
-from labkit.printing.suitability import (
+from labkit.printing.hubs.dispatch import Policy, choose, distance_km, lab_policy
+from labkit.printing.hubs.fairness import Waiting, counts_from, next_of
+from labkit.printing.hubs.suitability import (
     Need,
     Place,
     Priority,

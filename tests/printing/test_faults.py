@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.printing.octoprint import OctoPrint
 from labkit.printing.record import JobRecord
+from labkit.printing.servers.octoprint import OctoPrint
 from labkit.printing.watching import Progress
 
 from .administrator import Administrator

@@ -13,11 +13,11 @@ import pytest
 
 from labkit.errors import PrinterError
 from labkit.printing import submission, watching
-from labkit.printing.messages import Ended, Pushed
 from labkit.printing.record import JobRecord
+from labkit.printing.servers.messages import Ended, Pushed
+from labkit.printing.servers.web import was_answered
 from labkit.printing.submission import print_once
 from labkit.printing.watching import Progress
-from labkit.printing.web import was_answered
 
 from .benches import (
     KINDS,

@@ -10,15 +10,15 @@ from labkit import equipment
 from labkit.home import home_folder
 from labkit.printing.case_prints import case_print
 from labkit.printing.commands import submit
-from labkit.printing.dispatch import Policy, choose
+from labkit.printing.hubs.dispatch import Policy, choose
 from labkit.printing.hubs.keys import own_keys
 from labkit.printing.hubs.places import Live
 from labkit.printing.hubs.registry import known_hubs
 from labkit.printing.hubs.sending import receive, seal_case
 from labkit.printing.hubs.states import change
+from labkit.printing.hubs.suitability import Need
 from labkit.printing.lab_places import lab_places, usable_printers
 from labkit.printing.queue import Queue
-from labkit.printing.suitability import Need
 
 from .network import entry, keys_in, printer, write_hubs
 from .sliced_case import sliced_case

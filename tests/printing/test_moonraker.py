@@ -9,11 +9,11 @@ import pytest
 import requests
 
 from labkit.errors import PrinterError
-from labkit.printing import moonraker as module
-from labkit.printing import web
-from labkit.printing.messages import Ended, Fault, Pushed, Running
-from labkit.printing.moonraker import HISTORY_PAGE, Moonraker
-from labkit.printing.web import was_answered
+from labkit.printing.servers import moonraker as module
+from labkit.printing.servers import web
+from labkit.printing.servers.messages import Ended, Fault, Pushed, Running
+from labkit.printing.servers.moonraker import HISTORY_PAGE, Moonraker
+from labkit.printing.servers.web import was_answered
 
 from .benches import MoonrakerBench, moonraker
 from .gcode import write_gcode

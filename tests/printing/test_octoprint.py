@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from labkit.errors import InputError, PrinterError
-from labkit.printing import octoprint, push
-from labkit.printing.messages import Ended, Heater, Running, Said
-from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
-from labkit.printing.web import was_answered
+from labkit.printing.servers import octoprint
+from labkit.printing.servers import octoprint_push as push
+from labkit.printing.servers.messages import Ended, Heater, Running, Said
+from labkit.printing.servers.octoprint import NEEDED_RIGHTS, OctoPrint
+from labkit.printing.servers.web import was_answered
 
 from .administrator import Administrator
 from .conftest import with_both_servers

@@ -25,13 +25,13 @@ from labkit.errors import (
     LabkitError,
     StorageError,
 )
-from labkit.printing import parcel as parcels
+from labkit.printing.hubs import parcel as parcels
 from labkit.printing.hubs.keys import HubKeys, own_keys
+from labkit.printing.hubs.parcel import GCODE, LETTER, SHEET
 from labkit.printing.hubs.registry import known_hubs
 from labkit.printing.hubs.sending import receive, seal_case
+from labkit.printing.hubs.sheet import sheet_of
 from labkit.printing.hubs.states import change
-from labkit.printing.parcel import GCODE, LETTER, SHEET
-from labkit.printing.sheet import sheet_of
 from labkit.processes import run
 
 from .gcode import write_gcode

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import pytest
 
-from labkit.printing import web
-from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
-from labkit.printing.web import still
+from labkit.printing.servers import web
+from labkit.printing.servers.octoprint import NEEDED_RIGHTS, OctoPrint
+from labkit.printing.servers.web import still
 
 from .administrator import Administrator
 from .conftest import with_both_servers
@@ -142,6 +142,8 @@ def test_loopback_of_another_machine_is_not_asked(monkeypatch: pytest.MonkeyPatc
     with camera() as server, stub({"/api/settings": (200, at(server.url))}) as there:
         octoprint = OctoPrint(there.url, "key")
         assert octoprint.picture() == JPEG
-        monkeypatch.setattr("labkit.printing.octoprint._is_loopback", lambda url: url != there.url)
+        monkeypatch.setattr(
+            "labkit.printing.servers.octoprint._is_loopback", lambda url: url != there.url
+        )
         assert octoprint.picture() is None
         assert len(server.asked) == 1

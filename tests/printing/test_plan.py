@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from labkit.errors import CaseError
-from labkit.printing.messages import Heater
 from labkit.printing.plan import Plan
+from labkit.printing.servers.messages import Heater
 
 PLAN = Plan(
     offset_bytes=(100, 500, 900),

@@ -13,16 +13,16 @@ import pytest
 from labkit import processes
 from labkit.errors import ToolMissingError
 from labkit.home import home_folder
-from labkit.printing.install import install_server, server_program
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter, practice_printer
 from labkit.printing.printers import connect
+from labkit.printing.servers.install import install_server, server_program
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.practice import PracticePrinter, practice_printer
 
 from .gcode import write_gcode
 
 STARTER = """
 import os, signal
-from labkit.printing.practice import PracticePrinter
+from labkit.printing.servers.practice import PracticePrinter
 PracticePrinter(feed_factor=2).start()
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -33,7 +33,7 @@ def mode_of(path: Path) -> int:
 
 
 def test_lock_needs_no_compiler() -> None:
-    text = (files("labkit.printing") / "octoprint.lock").read_text()
+    text = (files("labkit.printing.servers") / "octoprint.lock").read_text()
     entries = re.split(r"\n(?=[a-z])", text.split("\n", 2)[2])
     names = {re.match(r"[a-z0-9-]+", entry.strip())[0] for entry in entries}  # type: ignore[index]
     assert {"octoprint", "netifaces2"} <= names

@@ -14,10 +14,10 @@ import pytest
 from labkit.errors import InputError, PrinterError
 from labkit.printing import submission
 from labkit.printing.jobs import Job, Register, planned_job
-from labkit.printing.octoprint import OctoPrint
-from labkit.printing.practice import PracticePrinter
-from labkit.printing.push import OctoPrintChannel
 from labkit.printing.record import JobRecord
+from labkit.printing.servers.octoprint import OctoPrint
+from labkit.printing.servers.octoprint_push import OctoPrintChannel
+from labkit.printing.servers.practice import PracticePrinter
 from labkit.printing.submission import print_once
 from labkit.printing.watching import Progress
 

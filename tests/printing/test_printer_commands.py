@@ -14,10 +14,10 @@ from labkit.cli import main
 from labkit.errors import StorageError
 from labkit.files import write_whole
 from labkit.home import home_folder
-from labkit.printing import application_key
-from labkit.printing.application_key import ApplicationKeys, KeyRequest
-from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
 from labkit.printing.printers import registered_printers
+from labkit.printing.servers import application_key
+from labkit.printing.servers.application_key import ApplicationKeys, KeyRequest
+from labkit.printing.servers.octoprint import NEEDED_RIGHTS, OctoPrint
 
 from .administrator import Administrator
 from .conftest import with_both_servers

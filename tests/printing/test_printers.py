@@ -4,8 +4,8 @@ import pytest
 
 from labkit.errors import InputError
 from labkit.home import home_folder
-from labkit.printing.octoprint import OctoPrint
 from labkit.printing.printers import connect, registered_printers
+from labkit.printing.servers.octoprint import OctoPrint
 
 
 @pytest.fixture(autouse=True)

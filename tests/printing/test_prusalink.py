@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import PrinterError
-from labkit.printing import prusalink as module
-from labkit.printing.messages import RunningJob
-from labkit.printing.prusalink import PrusaLink
-from labkit.printing.web import was_answered
+from labkit.printing.servers import prusalink as module
+from labkit.printing.servers.messages import RunningJob
+from labkit.printing.servers.prusalink import PrusaLink
+from labkit.printing.servers.web import was_answered
 
 from .gcode import write_gcode
 from .prusalink_stand_in import PrusaLinkStandIn, prusalink

@@ -16,9 +16,9 @@ from labkit.printing.database import database
 from labkit.printing.hubs.keys import own_keys
 from labkit.printing.hubs.registry import known_hubs
 from labkit.printing.hubs.states import change, history, standings
+from labkit.printing.hubs.suitability import Need
 from labkit.printing.jobs import BEFORE_START, Job, Register, planned_job
 from labkit.printing.queue import Queue, Request
-from labkit.printing.suitability import Need
 
 from .gcode import write_gcode
 from .network import entry, write_hubs

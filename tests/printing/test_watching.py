@@ -7,9 +7,17 @@ from itertools import chain, repeat
 import pytest
 
 from labkit.errors import PrinterError
-from labkit.printing.kind import NoChannel
-from labkit.printing.messages import Ended, Fault, Heater, Pushed, RunningJob, Said, StoredFile
 from labkit.printing.plan import Plan
+from labkit.printing.servers.kind import NoChannel
+from labkit.printing.servers.messages import (
+    Ended,
+    Fault,
+    Heater,
+    Pushed,
+    RunningJob,
+    Said,
+    StoredFile,
+)
 from labkit.printing.watching import Outcome, Progress, Watch
 
 from .test_plan import PLAN

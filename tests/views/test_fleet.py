@@ -23,9 +23,9 @@ from labkit.printing.board import LabNow, PrinterNow, lab_now, look_at, sliced_c
 from labkit.printing.case_prints import case_print
 from labkit.printing.fleet import Seen
 from labkit.printing.jobs import Job, Register, planned_job
-from labkit.printing.messages import Heater, Phase, RunningJob
 from labkit.printing.printed_files import PrintedFile, PrintedFiles, picture_in, read_printed
 from labkit.printing.queue import Queue
+from labkit.printing.servers.messages import Heater, Phase, RunningJob
 from labkit.printing.watching import Progress
 from labkit.slicing.frozen import thumbnail_block
 from labkit.views import fleet_cards, print_style

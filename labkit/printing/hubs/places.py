@@ -8,7 +8,7 @@ from labkit import equipment
 from labkit.errors import EquipmentError
 from labkit.printing.hubs.registry import Hub, HubPrinter
 from labkit.printing.hubs.states import Standing
-from labkit.printing.suitability import Place, Shut
+from labkit.printing.hubs.suitability import Place, Shut
 
 _NEVER_ASKED = "nobody has asked it"
 

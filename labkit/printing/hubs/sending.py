@@ -6,14 +6,14 @@ from pathlib import Path
 from labkit.case import Case
 from labkit.errors import InputError
 from labkit.printing.approval import check_approval
-from labkit.printing.dispatch import choose, lab_policy
+from labkit.printing.hubs.dispatch import choose, lab_policy
 from labkit.printing.hubs.keys import own_keys
+from labkit.printing.hubs.parcel import Letter, Parcel, open_parcel, seal
 from labkit.printing.hubs.places import Live, places
 from labkit.printing.hubs.registry import hub_named, known_hubs, own_hub
+from labkit.printing.hubs.sheet import need_of, sheet_of
 from labkit.printing.hubs.states import standings
-from labkit.printing.parcel import Letter, Parcel, open_parcel, seal
-from labkit.printing.sheet import need_of, sheet_of
-from labkit.printing.suitability import Pathway
+from labkit.printing.hubs.suitability import Pathway
 
 
 def seal_case(

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from labkit.printing.dispatch import Policy
-from labkit.printing.suitability import Priority
+from labkit.printing.hubs.dispatch import Policy
+from labkit.printing.hubs.suitability import Priority
 
 
 @dataclass(frozen=True)

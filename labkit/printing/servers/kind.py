@@ -5,7 +5,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from labkit.printing.messages import Heater, Progress, Pushed, RunningJob, Server, StoredFile
+from labkit.printing.servers.messages import (
+    Heater,
+    Progress,
+    Pushed,
+    RunningJob,
+    Server,
+    StoredFile,
+)
 
 Ability = Literal[
     "tells a hash",  # of a stored file, so that it can be compared without fetching it
@@ -93,7 +100,7 @@ class Printer(Protocol):
         Raises
         ------
         labkit.errors.PrinterError
-            Refused (`labkit.printing.web.was_answered`): it was not started by this
+            Refused (`labkit.printing.servers.web.was_answered`): it was not started by this
             request.  No answer: it may or may not have been started.
         """
 

@@ -35,8 +35,8 @@ from labkit.files import sha256_of, storage_errors, written_whole
 from labkit.printing.hubs.keys import HubKeys, public_key
 from labkit.printing.hubs.received import received_once
 from labkit.printing.hubs.registry import Hub, Name, own_hub
+from labkit.printing.hubs.sheet import Sheet
 from labkit.printing.hubs.states import Standing
-from labkit.printing.sheet import Sheet
 
 SCHEMA: Literal["labkit/parcel/1"] = "labkit/parcel/1"
 PAYLOAD_TYPE = "application/vnd.labkit.parcel+json"

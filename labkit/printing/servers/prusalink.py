@@ -15,8 +15,8 @@ import requests
 from requests.auth import HTTPDigestAuth
 
 from labkit.errors import PrinterError
-from labkit.printing.kind import Ability, Channel, NoChannel
-from labkit.printing.messages import (
+from labkit.printing.servers.kind import Ability, Channel, NoChannel
+from labkit.printing.servers.messages import (
     End,
     Heater,
     Phase,
@@ -26,7 +26,7 @@ from labkit.printing.messages import (
     Server,
     StoredFile,
 )
-from labkit.printing.web import UPLOAD_LIMIT_S, WebPrinter, check_name, demand, picture_in
+from labkit.printing.servers.web import UPLOAD_LIMIT_S, WebPrinter, check_name, demand, picture_in
 
 SEEN_LIMIT_S = 60.0
 """An end that is shown without a file is of the print that was seen no longer ago: for

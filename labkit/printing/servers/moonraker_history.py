@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.printing.messages import End, RunningJob, StoredFile
+from labkit.printing.servers.messages import End, RunningJob, StoredFile
 
 ENDS: dict[str, tuple[End, str]] = {
     "completed": ("finished", "completed"),

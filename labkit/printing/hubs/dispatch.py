@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labkit.errors import InputError
 from labkit.home import home_folder
-from labkit.printing.suitability import Need, Place, Place2D, Priority, reasons_against
+from labkit.printing.hubs.suitability import Need, Place, Place2D, Priority, reasons_against
 from labkit.profiles import first_fault
 
 EARTH_RADIUS_KM = 6371.0088

@@ -10,7 +10,7 @@ from labkit.case import Case, Check
 from labkit.errors import CaseError, EvidenceError
 from labkit.files import sha256_of
 from labkit.printing.hubs.registry import Hub
-from labkit.printing.suitability import Need, Pathway, Priority
+from labkit.printing.hubs.suitability import Need, Pathway, Priority
 from labkit.profiles import first_fault
 
 _STAGE = "04_slicing"

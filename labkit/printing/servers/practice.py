@@ -20,8 +20,8 @@ from labkit.case import now
 from labkit.errors import LabkitError, PrinterError
 from labkit.files import storage_errors, write_whole
 from labkit.home import home_folder
-from labkit.printing.install import install_server, server_program
-from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
+from labkit.printing.servers.install import install_server, server_program
+from labkit.printing.servers.octoprint import NEEDED_RIGHTS, OctoPrint
 
 __all__ = [
     "FASTEST",
@@ -184,7 +184,7 @@ class PracticePrinter:
 
     def _config(self) -> str:
         chosen = self.feed_factor or float(os.environ.get("LABKIT_PRACTICE_FEED") or FASTEST)
-        config = yaml.safe_load((files("labkit.printing") / "practice.yaml").read_text())
+        config = yaml.safe_load((files("labkit.printing.servers") / "practice.yaml").read_text())
         percent = f"S{chosen * 100:.0f}"  # of feed, and of flow: the virtual printer waits for both
         script = f"M220 {percent}\nM221 {percent}"
         config["scripts"] = {"gcode": {"afterPrinterConnected": script}}

@@ -17,11 +17,18 @@ import requests
 
 from labkit.errors import PrinterError
 from labkit.files import sha256_of
-from labkit.printing.kind import Ability, Channel
-from labkit.printing.messages import Heater, Multipart, Progress, RunningJob, Server, StoredFile
-from labkit.printing.moonraker_history import past_prints, stored_file
-from labkit.printing.moonraker_push import FOLLOWED, MoonrakerChannel, running_job
-from labkit.printing.web import UPLOAD_LIMIT_S, WebPrinter, check_name, demand, still
+from labkit.printing.servers.kind import Ability, Channel
+from labkit.printing.servers.messages import (
+    Heater,
+    Multipart,
+    Progress,
+    RunningJob,
+    Server,
+    StoredFile,
+)
+from labkit.printing.servers.moonraker_history import past_prints, stored_file
+from labkit.printing.servers.moonraker_push import FOLLOWED, MoonrakerChannel, running_job
+from labkit.printing.servers.web import UPLOAD_LIMIT_S, WebPrinter, check_name, demand, still
 
 ACT_LIMIT_S = (5.0, 60.0)
 """Pausing and cancelling are answered when the printer has done it, its macros included."""

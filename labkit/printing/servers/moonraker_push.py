@@ -16,8 +16,17 @@ from typing import Any, Self
 
 import websocket
 
-from labkit.printing.messages import End, Ended, Fault, Phase, Pushed, Running, RunningJob, Said
-from labkit.printing.moonraker_history import ENDS
+from labkit.printing.servers.messages import (
+    End,
+    Ended,
+    Fault,
+    Phase,
+    Pushed,
+    Running,
+    RunningJob,
+    Said,
+)
+from labkit.printing.servers.moonraker_history import ENDS
 
 HEARTBEAT_LIMIT_S = 20.0
 """The server tells its own load every second; a channel silent for longer is dead."""

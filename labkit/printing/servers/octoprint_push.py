@@ -17,7 +17,7 @@ from typing import Any, Self
 import websocket
 
 from labkit.errors import PrinterError
-from labkit.printing.messages import Ended, Fault, Phase, Pushed, Running, RunningJob, Said
+from labkit.printing.servers.messages import Ended, Fault, Phase, Pushed, Running, RunningJob, Said
 
 HEARTBEAT_LIMIT_S = 40.0
 """The server's heart beats every 25 s; a channel silent for longer is dead."""

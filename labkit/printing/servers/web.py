@@ -10,8 +10,8 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from labkit.errors import InputError, PrinterError
-from labkit.printing.kind import Printer
-from labkit.printing.messages import Phase
+from labkit.printing.servers.kind import Printer
+from labkit.printing.servers.messages import Phase
 
 ANSWER_LIMIT_S = (5.0, 10.0)
 """For the connection, and for each wait for an answer."""

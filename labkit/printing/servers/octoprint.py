@@ -12,10 +12,17 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from labkit.errors import PrinterError
-from labkit.printing.kind import Ability, Channel
-from labkit.printing.messages import Heater, Multipart, Progress, RunningJob, Server, StoredFile
-from labkit.printing.push import OctoPrintChannel, running_job, told_settings
-from labkit.printing.web import UPLOAD_LIMIT_S, WebPrinter, check_name, still
+from labkit.printing.servers.kind import Ability, Channel
+from labkit.printing.servers.messages import (
+    Heater,
+    Multipart,
+    Progress,
+    RunningJob,
+    Server,
+    StoredFile,
+)
+from labkit.printing.servers.octoprint_push import OctoPrintChannel, running_job, told_settings
+from labkit.printing.servers.web import UPLOAD_LIMIT_S, WebPrinter, check_name, still
 
 FIRMWARE_LIMIT_S = 5.0
 """How long the firmware may take to list its settings."""

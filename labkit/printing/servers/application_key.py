@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import PrinterError
-from labkit.printing.octoprint import NEEDED_RIGHTS, OctoPrint
-from labkit.printing.web import WebPrinter, was_answered
+from labkit.printing.servers.octoprint import NEEDED_RIGHTS, OctoPrint
+from labkit.printing.servers.web import WebPrinter, was_answered
 
 APPLICATION = "labkit"
 """As the server lists it under Application Keys; the same user gets the same key again."""

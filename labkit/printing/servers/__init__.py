@@ -1,0 +1,1 @@
+"""The kinds of printer's server behind one interface, and the practice server."""
