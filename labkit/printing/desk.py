@@ -46,12 +46,13 @@ def enqueue(
     Raises
     ------
     ApprovalError
-        Nobody approved this G-code, or this person may not start prints.
+        Nobody approved this G-code, or this person may not approve or not start prints.
     ParameterError
         The lot of the material is missing.
     InputError
         It was asked for before and has ended.
     """
+    _check_approver(approved_by, practice=practice)
     word = wanted.approval(wanted.sheet.printer, approved_sha256, approved_by, practice=practice)
     check_lot(material_lot, required=wanted.sheet.lot_required, practice=practice)
     return Queue().add(
@@ -87,6 +88,7 @@ def submit(
         As `print_once`.
     """
     exercise = practice_number(printer) is not None
+    _check_approver(approved_by, practice=exercise)
     word = wanted.approval(profile_of(printer), approved_sha256, approved_by, practice=exercise)
     check_lot(material_lot, required=wanted.sheet.lot_required, practice=exercise)
     if exercise:  # one that is started here goes on when its starter has ended
@@ -105,6 +107,12 @@ def submit(
             follow=False,
             progress=progress,
         )
+
+
+def _check_approver(approved_by: str, *, practice: bool) -> None:
+    """Whoever brings an approval here answers for it."""
+    if approved_by and not practice:
+        check_right("approve")
 
 
 def lab_dispatcher(say: Callable[[str], None]) -> Dispatcher:

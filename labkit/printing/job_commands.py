@@ -171,7 +171,7 @@ def queue_list(context: typer.Context, as_json: Json = False) -> None:
 def queue_withdraw(
     request: Number, why: Annotated[str, typer.Option(help="The reason.")], as_json: Json = False
 ) -> None:
-    """Take a request out of the queue, while it waits.
+    """Take a request out of the queue, while it waits or is held.
 
     Example: labkit queue withdraw 7 --why "designed anew"
     """

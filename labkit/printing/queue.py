@@ -3,7 +3,7 @@
 ::
 
     waiting → taken by one printer → done
-       ↑          │        └──────→ held: a person has to look
+       ↑          │        └──────→ held: a person has to look, and then withdraws it
        └──────────┘ given back: it was surely not started
 
 A request is taken by one dispatcher only, and given back only when its job surely never
@@ -193,8 +193,8 @@ class Queue:
         return self._move(number, status, told, only_from=("taken",))
 
     def withdraw(self, number: int, told: str) -> bool:
-        """Take a waiting request out of the queue; False if it does not wait."""
-        return self._move(number, "withdrawn", told, only_from=("waiting",))
+        """Take a request out that waits or is held; False if a printer has it, or it ended."""
+        return self._move(number, "withdrawn", told, only_from=("waiting", "held"))
 
     def tell(self, number: int, told: str) -> None:
         """Write down why a request still waits."""

@@ -162,10 +162,12 @@ class _Submission:
     def run(self, gcode: Path | None, *, follow: bool) -> None:
         """Bring the file to the printer and start it, where one is given; then follow it."""
         try:
-            version = self._printer.who().version
+            who = self._printer.who()
             if gcode is not None and self._job().state in BEFORE_START:
+                if who.note:
+                    self.note(who.note)
                 self._store(gcode)
-                self._compare(version)
+                self._compare(who.version)
             with self._printer.channel() as channel:
                 with self._alone():
                     ready = gcode is not None and self._job().state in BEFORE_START

@@ -226,7 +226,7 @@ class Watch:
         self._answered_at = moment
         if isinstance(seen, RunningJob):
             self._idle_since = None
-            self._feel(moment)
+            self._feel(seen, moment)
             self._runs(seen)
             return None
         if isinstance(seen, Outcome):
@@ -274,7 +274,7 @@ class Watch:
         # paused by a person it may stand as long as it likes
         return job.phase != "paused" and moment - self._moved_at > self._limit_s
 
-    def _feel(self, moment: float) -> None:
+    def _feel(self, job: RunningJob, moment: float) -> None:
         """Ask for the temperatures now and then, and tell when one leaves its window for long.
 
         Only a heater that had been inside can leave: before, it warms up.
@@ -296,7 +296,7 @@ class Watch:
             since = self._outside_since.setdefault(heater.name, moment)
             if heater.name in self._been_inside and moment - since >= OUTSIDE_S:
                 self._been_inside.discard(heater.name)  # told once, until it is back
-                self._log.note(f"{ALARM}{wrong}, {self._place()}")
+                self._alarm(job, f"{wrong}, {self._place()}")
 
     def _warming(self) -> tuple[int, ...]:
         return tuple(round(each.actual_c) for each in self._heaters if each.is_off_target)

@@ -75,9 +75,9 @@ class QueueDesk:
     def show(self, lab: LabNow) -> None:
         """Draw the queue anew."""
         self.table.value = queue_table(lab.requests).html
-        waiting = [one for one in lab.requests if one.status == "waiting"]
-        offer(self.number, [(f"{one.number}: {one.case_code}", one.number) for one in waiting])
-        self._line.layout.display = "" if waiting else "none"
+        there = [one for one in lab.requests if one.status in ("waiting", "held")]
+        offer(self.number, [(f"{one.number}: {one.case_code}", one.number) for one in there])
+        self._line.layout.display = "" if there else "none"
         self._show_work()
 
     def _show_work(self) -> None:
@@ -127,7 +127,7 @@ def withdrawn(number: int | None, why: str) -> str:
     if number is None or not why.strip():
         raise InputError(
             "a request to withdraw, without its number or the reason",
-            expected="the number of a request that waits, and why it is withdrawn",
+            expected="the number of a request that waits or is held, and why it is withdrawn",
             where="the lab's queue",
             fix="choose the request and say why",
         )

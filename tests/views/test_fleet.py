@@ -552,11 +552,12 @@ def test_an_errand_that_fails_by_our_fault_is_said_and_not_raised() -> None:
     ]
 
 
-def test_rights_are_checked_behind_the_buttons(tmp_path: Path) -> None:
-    people("asmith: [start]\n")
+@pytest.mark.parametrize(("right", "lacks"), [("start", "approve"), ("approve", "start")])
+def test_rights_are_checked_behind_the_buttons(tmp_path: Path, right: str, lacks: str) -> None:
+    people(f"asmith: [start]\ncmiller: [{right}]\n")
     pictured_case(tmp_path / "case", "C-0001", profile="MK3S")
     wanted = case_print(tmp_path / "case")
-    with pytest.raises(ApprovalError, match="may not start"):
+    with pytest.raises(ApprovalError, match=f"cmiller may not {lacks}"):
         desk.enqueue(
             wanted, approved_by="A. Smith", approved_sha256=wanted.sheet.sha256, material_lot="L"
         )
