@@ -278,6 +278,7 @@ def _sum(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first + second
 
 
+_MINUTES = "{:.0f} min until it is done"
 _UNITS = {
     "hours_until_done": "{:.1f} h until it is done",
     "hours_late": "{:.1f} h late",
@@ -299,6 +300,8 @@ def _sentence(best: Ranked) -> str:
         for term, text in _UNITS.items()
         if told[term] is not None and (term != "hours_late" or told[term] > 0)
     ]
+    if best.terms.hours_until_done < 1:
+        known[0] = _MINUTES.format(60 * best.terms.hours_until_done)
     silent = ""
     if best.assumed:
         names = ", ".join(term.rpartition("_")[0] for term in best.assumed)
