@@ -1,12 +1,13 @@
 """What several rooms' tests need: a lab of their own, the sample scan, real data."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from labkit.case import Case, Order
+from labkit.cli import main
 from labkit.scan import choose, discover, read_volume
 from labkit.volume import Volume
 
@@ -20,6 +21,23 @@ def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("LABKIT_HOME", str(home))
     return home
+
+
+Typed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Runs a command in this process; its exit code, stdout and stderr."""
+
+    def run(*words: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        said = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out, said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

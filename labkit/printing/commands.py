@@ -88,19 +88,31 @@ def watch(
 
     Example: labkit watch cases/C-0001
     """
-    from labkit.printing.case_prints import case_print
     from labkit.printing.fleet import reached
     from labkit.printing.jobs import Register
     from labkit.printing.submission import follow_job
 
-    wanted = case_print(case)
-    chosen = _job_of(Register().jobs(case_code=wanted.code), job, str(case))
+    code, wanted = _of_case(case)
+    chosen = _job_of(Register().jobs(case_code=code), job, str(case))
     # sliced again since: the print that goes on is another file's
-    plan = wanted.plan if chosen.sha256 == wanted.sheet.sha256 else None
+    plan = wanted.plan if wanted and chosen.sha256 == wanted.sheet.sha256 else None
     with reached(chosen.printer) as (printer, _):
         record = follow_job(chosen.job_id, printer, plan=plan, progress=_teller())
     report(record, as_json)
     raise typer.Exit(0 if record.state == "finished" else 1)
+
+
+def _of_case(folder: Path) -> "tuple[str, CasePrint | None]":
+    """The code of a case, and what it wants printed, as far as that can still be told."""
+    from labkit.case import Case
+    from labkit.errors import CaseError, EvidenceError
+    from labkit.printing.case_prints import case_print
+
+    try:
+        wanted = case_print(folder)
+    except (CaseError, EvidenceError):
+        return Case(folder).order.case, None
+    return wanted.code, wanted
 
 
 def _job_of(known: "list[Job]", wanted: str, where: str) -> "Job":

@@ -10,27 +10,12 @@ import filelock
 import pydicom
 import pytest
 
-from labkit.cli import main
 from labkit.errors import InputError
 from labkit.files import content_digest
 from labkit.pacs.sources import fetched
 from tests.conftest import PROJECT, SAMPLE
 from tests.pacs.conftest import Study
 from tests.pacs.orthanc import Orthanc
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command; its exit code, stdout and stderr."""
-
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

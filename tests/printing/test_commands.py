@@ -7,35 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labkit.cli import main
 from labkit.home import home_folder
 from labkit.printing.jobs import Register
 from labkit.printing.servers.octoprint import OctoPrint
 from labkit.printing.servers.practice import PracticePrinter
+from tests.conftest import Typed
 
 from .sliced_case import sliced_case
-
-Typed = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Runs a command; its exit code, stdout and stderr."""
-
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

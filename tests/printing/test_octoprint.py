@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from labkit.errors import InputError, PrinterError
-from labkit.printing.servers import octoprint
-from labkit.printing.servers import octoprint_push as push
+from labkit.printing.servers import octoprint, push_channel
 from labkit.printing.servers.messages import Ended, Heater, Running, Said
 from labkit.printing.servers.octoprint import NEEDED_RIGHTS, OctoPrint
 from labkit.printing.servers.web import was_answered
@@ -219,7 +218,7 @@ def test_push_tells_of_a_print(printer: OctoPrint, tmp_path: Path) -> None:
 
 
 def test_push_channel_that_is_not_there_is_only_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "GREETING_LIMIT_S", 0.1)
+    monkeypatch.setattr(push_channel, "GREETING_LIMIT_S", 0.1)
     with stub({}) as server, OctoPrint(server.url, "key").channel() as channel:
         assert channel.read(timeout_s=0.01) == []
 

@@ -10,7 +10,6 @@ import pytest
 import requests
 import yaml
 
-from labkit.cli import main
 from labkit.errors import StorageError
 from labkit.files import write_whole
 from labkit.home import home_folder
@@ -33,20 +32,6 @@ OLD = "# the lab's own\nbench-0:\n  url: http://127.0.0.1:9   # off\n  key_file:
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "lab"))
     monkeypatch.setattr(application_key, "POLL_S", 0.05)
-
-
-@pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs a command; its exit code, stdout and stderr."""
-
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out, said.err
-
-    return run
 
 
 def written() -> list[str]:

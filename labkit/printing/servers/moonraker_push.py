@@ -6,15 +6,9 @@ which the tests run against.
 """
 
 import json
-import re
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import websocket
+from typing import Any, ClassVar
 
 from labkit.printing.servers.messages import (
     End,
@@ -27,12 +21,7 @@ from labkit.printing.servers.messages import (
     Said,
 )
 from labkit.printing.servers.moonraker_history import ENDS
-
-HEARTBEAT_LIMIT_S = 20.0
-"""The server tells its own load every second; a channel silent for longer is dead."""
-
-GREETING_LIMIT_S = 2.0
-"""A server that has not begun to push by then is only polled."""
+from labkit.printing.servers.push_channel import PushChannel
 
 FOLLOWED = ("webhooks", "print_stats", "virtual_sdcard")
 """The objects of Klipper that a job is told from."""
@@ -77,93 +66,34 @@ def running_job(klipper: Mapping[str, Any]) -> RunningJob:
     )
 
 
-class MoonrakerChannel:
+class MoonrakerChannel(PushChannel):
     """The state of the print, and how it ended, as it happens.
-
-    A channel that cannot be opened or breaks is tried again.
 
     Parameters
     ----------
     key : the server's API key.
     """
 
+    heartbeat_limit_s: ClassVar[float] = 20.0  # the server tells its own load every second
+
     def __init__(self, url: str, key: str, ca_file: Path | None = None) -> None:
-        self._url, self._key, self._ca_file = url, key, ca_file
-        self._socket: websocket.WebSocket | None = None
-        self._retry_at = self._heard_at = 0.0
-        self._greeted = False
+        super().__init__(url, ca_file)
+        self._key = key
         self._klipper: dict[str, dict[str, Any]] = {}
 
-    def __enter__(self) -> Self:
-        """Returns once the server pushes to us, so that nothing after is missed."""
-        give_up = time.monotonic() + GREETING_LIMIT_S
-        while not self._greeted and time.monotonic() < give_up:
-            self.read(timeout_s=0.2)
-        return self
+    def _path(self) -> str:
+        return "/websocket"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
+    def _headers(self) -> dict[str, str]:
+        return {"X-Api-Key": self._key}
 
-    def read(self, *, timeout_s: float) -> list[Pushed]:
-        """What came, [] if nothing did within ``timeout_s``."""
-        if self._socket is None and not self._open():
-            time.sleep(timeout_s)
-            return []
-        assert self._socket is not None
-        try:
-            self._socket.settimeout(timeout_s)
-            frame = self._socket.recv()
-            self._heard_at = time.monotonic()
-            if not frame:
-                self._close()
-                return []
-            return self._unpacked(json.loads(frame))
-        except websocket.WebSocketTimeoutException:
-            if time.monotonic() - self._heard_at > HEARTBEAT_LIMIT_S:
-                self._close()
-        except (websocket.WebSocketException, OSError, ValueError, KeyError, TypeError):
-            self._close()
-        return []
-
-    def _open(self) -> bool:
-        if time.monotonic() < self._retry_at:
-            return False
-        self._retry_at = time.monotonic() + 2.0
-        try:
-            self._socket = websocket.create_connection(
-                re.sub("^http", "ws", self._url) + "/websocket",
-                timeout=5,
-                header={"X-Api-Key": self._key},
-                suppress_origin=True,  # an Origin that the server was not told of is refused
-                redirect_limit=0,
-                http_no_proxy=["*"],
-                sslopt={"ca_certs": str(self._ca_file)} if self._ca_file else {},
-            )
-            self._subscribe()
-        except (websocket.WebSocketException, OSError):
-            self._close()
-            return False
-        self._heard_at = time.monotonic()
-        return True
-
-    def _close(self) -> None:
-        if self._socket is not None:
-            with suppress(websocket.WebSocketException, OSError):
-                self._socket.close(timeout=1)
-            self._socket = None
-
-    def _subscribe(self) -> None:
-        assert self._socket is not None
+    def _first_words(self) -> str:
         wanted = {"objects": dict.fromkeys(FOLLOWED)}
         asked = {"jsonrpc": "2.0", "id": 1, "method": "printer.objects.subscribe", "params": wanted}
-        self._socket.send(json.dumps(asked))
+        return json.dumps(asked)
 
-    def _unpacked(self, message: Mapping[str, Any]) -> list[Pushed]:
+    def _unpacked(self, frame: str) -> list[Pushed]:
+        message: dict[str, Any] = json.loads(frame)
         if "id" in message:  # the answer to our subscription, a no too while Klipper is away
             self._greeted = True
             return self._moved((message.get("result") or {}).get("status") or {})
@@ -176,7 +106,7 @@ class MoonrakerChannel:
             self._klipper = {}
             return [Fault("Klipper's process went away")]
         if method == "notify_klippy_ready":  # it forgot our subscription
-            self._subscribe()
+            self._send(self._first_words())
         return [Said(_SAID[method])] if method in _SAID else []
 
     def _moved(self, changed: Mapping[str, Any]) -> list[Pushed]:

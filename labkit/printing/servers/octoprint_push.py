@@ -6,24 +6,13 @@ Source: https://docs.octoprint.org/en/master/api/push.html
 import json
 import random
 import re
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar
 
-import websocket
-
-from labkit.errors import PrinterError
 from labkit.printing.servers.messages import Ended, Fault, Phase, Pushed, Running, RunningJob, Said
-
-HEARTBEAT_LIMIT_S = 40.0
-"""The server's heart beats every 25 s; a channel silent for longer is dead."""
-
-GREETING_LIMIT_S = 2.0
-"""A server that has not begun to push by then is only polled."""
+from labkit.printing.servers.push_channel import PushChannel
 
 _ENDS = ("PrintDone", "PrintFailed", "PrintCancelled")
 
@@ -87,16 +76,16 @@ def told_settings(terminal: Sequence[str]) -> str:
     return "\n".join(line for line in settings if re.match(r"M\d", line))
 
 
-class OctoPrintChannel:
+class OctoPrintChannel(PushChannel):
     """Events of the print and its position, as they happen.
-
-    A channel that cannot be opened or breaks is tried again.
 
     Parameters
     ----------
     session : makes a session for the push channel, as ``name:secret``.
     terminal : takes the lines between server and firmware, where they are wanted.
     """
+
+    heartbeat_limit_s: ClassVar[float] = 40.0  # the server's heart beats every 25 s
 
     def __init__(
         self,
@@ -106,81 +95,25 @@ class OctoPrintChannel:
         *,
         terminal: list[str] | None = None,
     ) -> None:
-        self._url, self._session, self._ca_file = url, session, ca_file
-        self._terminal = terminal
-        self._socket: websocket.WebSocket | None = None
-        self._retry_at = self._heard_at = 0.0
-        self._admitted = False
+        super().__init__(url, ca_file)
+        self._session, self._terminal = session, terminal
 
-    def __enter__(self) -> Self:
-        """Returns once the server pushes to us, so that nothing after is missed."""
-        give_up = time.monotonic() + GREETING_LIMIT_S
-        while not self._admitted and time.monotonic() < give_up:
-            self.read(timeout_s=0.2)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def read(self, *, timeout_s: float) -> list[Pushed]:
-        """What came, [] if nothing did within ``timeout_s``."""
-        if self._socket is None and not self._open():
-            time.sleep(timeout_s)
-            return []
-        assert self._socket is not None
-        try:
-            self._socket.settimeout(timeout_s)
-            frame = str(self._socket.recv())
-            self._heard_at = time.monotonic()
-            # "a" carries messages, "h" is a heartbeat, "o" opens; anything else closes
-            if not frame or frame[0] not in "aho":
-                self._close()
-            return self._unpacked(frame) if frame.startswith("a") else []
-        except websocket.WebSocketTimeoutException:
-            if time.monotonic() - self._heard_at > HEARTBEAT_LIMIT_S:
-                self._close()
-        except (websocket.WebSocketException, OSError, ValueError, KeyError, PrinterError):
-            self._close()
-        return []
-
-    def _open(self) -> bool:
-        if time.monotonic() < self._retry_at:
-            return False
-        self._retry_at = time.monotonic() + 2.0
-        address = re.sub("^http", "ws", self._url)
-        try:
-            self._socket = websocket.create_connection(
-                f"{address}/sockjs/{random.randrange(1000):03d}/{uuid.uuid4().hex}/websocket",
-                timeout=5,
-                suppress_origin=True,  # behind a TLS proxy an Origin is refused
-                redirect_limit=0,
-                http_no_proxy=["*"],
-                sslopt={"ca_certs": str(self._ca_file)} if self._ca_file else {},
-            )
-        except (websocket.WebSocketException, OSError):
-            return False
-        self._heard_at = time.monotonic()
-        return True
-
-    def _close(self) -> None:
-        if self._socket is not None:
-            with suppress(websocket.WebSocketException, OSError):
-                self._socket.close(timeout=1)
-            self._socket = None
+    def _path(self) -> str:
+        return f"/sockjs/{random.randrange(1000):03d}/{uuid.uuid4().hex}/websocket"
 
     def _unpacked(self, frame: str) -> list[Pushed]:
+        # "a" carries messages, "h" is a heartbeat, "o" opens; anything else closes
+        if frame[0] not in "aho":
+            self._close()
+        if frame[0] != "a":
+            return []
         found: list[Pushed] = []
         for message in json.loads(frame[1:]):
             for kind, content in message.items():
                 if kind in ("connected", "reauthRequired"):
                     self._log_in()
                 elif kind == "history":  # the first message to whom it has admitted
-                    self._admitted = True
+                    self._greeted = True
                 elif kind == "event":
                     found += _event(str(content["type"]), content.get("payload") or {})
                 elif kind == "current":
@@ -194,12 +127,8 @@ class OctoPrintChannel:
         session = self._session()
         logs = self._terminal is not None
         wanted = {"state": {"logs": logs, "messages": False}, "events": _EVENTS, "plugins": []}
-        self._send({"subscribe": wanted})
-        self._send({"auth": session})
-
-    def _send(self, message: dict[str, Any]) -> None:
-        assert self._socket is not None
-        self._socket.send(json.dumps([json.dumps(message)]))
+        for message in ({"subscribe": wanted}, {"auth": session}):
+            self._send(json.dumps([json.dumps(message)]))
 
 
 def _event(kind: str, payload: Mapping[str, Any]) -> list[Pushed]:
