@@ -13,6 +13,7 @@ from labkit.terminal import Json, document, line, say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from labkit.printing.case_prints import CasePrint
     from labkit.printing.jobs import Job
     from labkit.printing.servers.practice import PracticePrinter
     from labkit.printing.watching import Progress
