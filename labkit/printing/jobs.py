@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from labkit.case import now
-from labkit.errors import InputError
+from labkit.errors import InputError, StorageError
 from labkit.files import sha256_of
 from labkit.printing.database import database, transaction
 
@@ -177,9 +177,18 @@ class Register:
 
     def __init__(self) -> None:
         self._engine = database()
-        with self._transaction() as connection:
-            _METADATA.create_all(connection)
-            _ONE_PRINT.create(connection, checkfirst=True)  # for a table of an earlier version
+        try:
+            with self._transaction() as connection:
+                _METADATA.create_all(connection)
+                _ONE_PRINT.create(connection, checkfirst=True)  # for an earlier version's table
+        except IntegrityError as error:
+            raise StorageError(
+                "a register of an earlier version, with two prints of one attempt",
+                expected="one print for each attempt, on whatever printer",
+                where=self._engine.url.render_as_string(hide_password=True),
+                fix="keep that register for the records, and begin a new one: move "
+                "register.sqlite away, or name another database in LABKIT_DATABASE_URL",
+            ) from error
 
     def _transaction(self) -> AbstractContextManager[sa.Connection]:
         return transaction(self._engine)

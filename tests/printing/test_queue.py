@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from labkit.errors import InputError
+from labkit.errors import InputError, StorageError
 from labkit.files import sha256_of
 from labkit.home import home_folder
 from labkit.printing.database import database
@@ -186,9 +186,7 @@ def test_waiting_request_can_be_withdrawn(tmp_path: Path) -> None:
     assert [one.status for one in Queue().requests()] == ["withdrawn"]
 
 
-def test_register_of_an_earlier_version_learns_the_rule(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_register_of_an_earlier_version_learns_the_rule(tmp_path: Path) -> None:
     first = plan(write_gcode(tmp_path / "a.gcode"), "a")
     with database().begin() as connection:
         connection.exec_driver_sql("DROP INDEX one_print")
@@ -196,7 +194,11 @@ def test_register_of_an_earlier_version_learns_the_rule(
     assert Register().advance(first.job_id, "starting", "x", only_from=("planned",))
     with pytest.raises(InputError, match="already"):
         Register().advance(second.job_id, "starting", "x", only_from=("planned",))
-    assert home_folder().is_dir()
+    with database().begin() as connection:
+        connection.exec_driver_sql("DROP INDEX one_print")
+        connection.exec_driver_sql("UPDATE jobs SET state = 'finished'")
+    with pytest.raises(StorageError, match="two prints of one attempt"):
+        Register()
 
 
 def test_states_of_hubs_stand_in_the_same_database() -> None:
