@@ -87,7 +87,9 @@ def test_accepted_versions_and_prefix(version: str) -> None:
 def test_old_server_only_if_somebody_answers_for_it() -> None:
     with stub(person("1.10.3")) as server:
         accepting = OctoPrint(server.url, "key", old_server_accepted="A. Lee: alone in its network")
-        assert accepting.who().version == "1.10.3"
+        who = accepting.who()
+        assert who.version == "1.10.3"
+        assert who.note.startswith("OctoPrint 1.10.3 is older than 1.11.8, accepted: ")
 
 
 def test_key_never_follows_a_redirect() -> None:

@@ -119,7 +119,8 @@ class OctoPrint(WebPrinter):
                 "old_server_accepted in printers.yaml",
             )
         self._rights = rights
-        return Server(version, str(user["name"]), rights)
+        note = f"OctoPrint {version} is older than 1.11.8, accepted: {self._old_accepted}"
+        return Server(version, str(user["name"]), rights, note if too_old else "")
 
     def upload(self, path: Path, name: str, progress: Progress | None = None) -> bool:
         """Store a file on the server as ``name``; False if one of that name is there already.
