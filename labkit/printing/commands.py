@@ -2,6 +2,7 @@
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -200,7 +201,8 @@ def practice_printer(
         raise typer.Exit(0)
     fleet = [PracticePrinter(number=number) for number in range(1, count + 1)]
     try:
-        rows = [_started(practice) for practice in fleet]
+        with ThreadPoolExecutor(count) as threads:
+            rows = list(threads.map(_started, fleet))
         if as_json:
             document(rows[0] if count == 1 else {"printers": rows})
         else:
