@@ -6,7 +6,10 @@
 BIN := .venv/bin
 CODE = $(wildcard labkit tests notebooks sample_data benchmarks)
 ARGS ?=
-WAITING := tests/acceptance tests/browser tests/pacs tests/printing
+# Tests that run beside the others: the whole chain, again and again; and what waits for servers.
+WHOLE := tests/acceptance
+WAITING := tests/browser tests/pacs tests/printing
+ASIDE := $(WHOLE) $(WAITING)
 export PYTHON
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -27,10 +30,13 @@ test: setup-tests lint ## style, types and all tests
 ifdef ARGS
 	@$(BIN)/pytest $(ARGS)
 else
-	@echo 'test: two runs side by side; what waits for servers ($(WAITING)) is shown at the end'
-	@log=$$(mktemp); $(BIN)/pytest $(WAITING) >"$$log" 2>&1 & waiting=$$!; status=0; \
-	$(BIN)/pytest $(WAITING:%=--ignore=%) || status=$$?; \
-	wait $$waiting || status=$$?; cat "$$log"; rm -f "$$log"; exit $$status
+	@echo 'test: three runs side by side; those of $(ASIDE) are shown at the end'
+	@logs=$$(mktemp -d); status=0; \
+	$(BIN)/pytest $(WHOLE) >"$$logs/whole" 2>&1 & whole=$$!; \
+	$(BIN)/pytest $(WAITING) >"$$logs/waiting" 2>&1 & waiting=$$!; \
+	$(BIN)/pytest $(ASIDE:%=--ignore=%) || status=$$?; \
+	wait $$whole || status=$$?; wait $$waiting || status=$$?; \
+	cat "$$logs/whole" "$$logs/waiting"; rm -rf "$$logs"; exit $$status
 endif
 
 lint: setup ## style and types only
