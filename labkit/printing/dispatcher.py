@@ -21,12 +21,12 @@ from labkit.printing.hubs.dispatch import Policy, choose
 from labkit.printing.hubs.fairness import next_of
 from labkit.printing.hubs.places import Live
 from labkit.printing.hubs.suitability import Place
-from labkit.printing.jobs import BEFORE_START, OPEN, Job, Register, planned_job
+from labkit.printing.jobs import BEFORE_START, ENDED, OPEN, Job, Register
 from labkit.printing.plan import Plan
 from labkit.printing.queue import Queue, Request
 from labkit.printing.record import JobRecord, record_of
 from labkit.printing.servers.kind import Printer
-from labkit.printing.submission import print_once
+from labkit.printing.submission import follow_job, print_once
 from labkit.printing.watching import Progress
 
 TICK_S = 0.5
@@ -207,6 +207,19 @@ class Dispatcher:
         self.tell(request.number, progress)
 
     def _printed(self, request: Request, name: str) -> JobRecord:
+        job = self._job(request, name)
+        tell, plan = partial(self._tell, request), plan_beside(request)
+        if job is not None and job.state in ENDED:
+            return record_of(self._register.read(job.job_id), self._register)
+        if job is not None and job.state in OPEN:
+            with self.connect(name) as (printer, _):
+                return follow_job(
+                    job.job_id,
+                    printer,
+                    plan=plan,
+                    silence_limit_s=self.silence_limit_s,
+                    progress=tell,
+                )
         if not request.gcode.is_file() or sha256_of(request.gcode) != request.gcode_sha256:
             raise CaseError(
                 f"the G-code of request {request.number} is not what was asked for",
@@ -224,9 +237,9 @@ class Dispatcher:
                 attempt=request.attempt,
                 approval=request.approval,
                 material_lot=request.material_lot,
-                plan=plan_beside(request),
+                plan=plan,
                 silence_limit_s=self.silence_limit_s,
-                progress=partial(self._tell, request),
+                progress=tell,
             )
 
     def _leave(self, request: Request, name: str, error: LabkitError) -> None:
@@ -256,17 +269,10 @@ class Dispatcher:
                 self._register.advance(job.job_id, "cancelled", told, only_from=BEFORE_START)
 
     def _job(self, request: Request, name: str) -> Job | None:
-        if not request.gcode.is_file():
-            return None
-        wanted = planned_job(
-            request.gcode,
-            case_code=request.case_code,
-            printer_name=name,
-            attempt=request.attempt,
-            practice=request.practice,
-        )
+        asked = (name, request.gcode_sha256, request.attempt, request.practice)
         known = self._register.jobs(case_code=request.case_code)
-        return next((job for job in known if job.job_id == wanted.job_id), None)
+        same = (j for j in known if (j.printer, j.sha256, j.attempt, j.practice) == asked)
+        return next(same, None)
 
 
 def plan_beside(request: Request) -> Plan | None:
