@@ -1,6 +1,7 @@
 """What several rooms' tests need: a lab of their own, the sample scan, real data."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from labkit.case import Case, Order
 from labkit.cli import main
 from labkit.scan import choose, discover, read_volume
 from labkit.volume import Volume
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # begun in the background of a shell: the programs that tests interrupt would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).parents[1]
 SAMPLE = PROJECT / "sample_data" / "ct_forearm"
