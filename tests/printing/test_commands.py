@@ -57,7 +57,7 @@ def test_submit_leave_and_watch(practice: OctoPrint, typed: Typed, tmp_path: Pat
 
 
 def test_watch_can_be_left_by_ctrl_c(practice: OctoPrint, typed: Typed, tmp_path: Path) -> None:
-    case = sliced_case(tmp_path / "case", "W-2", dwells=60)
+    case = sliced_case(tmp_path / "case", "W-2", dwells=300)
     assert typed("submit", case.root)[0] == 0
     words = [sys.executable, "-m", "labkit", "watch", str(case.root)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as watch:
@@ -68,7 +68,9 @@ def test_watch_can_be_left_by_ctrl_c(practice: OctoPrint, typed: Typed, tmp_path
     assert watch.returncode == 130
     assert "the job stays as it is" in left
     assert practice.job().is_busy
-    assert typed("watch", case.root)[0] == 0
+    practice.cancel()
+    assert typed("watch", case.root)[0] == 1  # taken up again: it tells how it ended
+    until_idle(practice)
 
 
 def test_cancel_by_job(practice: OctoPrint, typed: Typed, tmp_path: Path) -> None:
