@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from labkit.case import STAGES, Case, read_order
+from labkit.case import STAGES, Case, Order, read_order
 from labkit.errors import CaseError
 from labkit.procedures.notebooks import shipped
 from labkit.procedures.run import Overrides, Say, exit_code, run_case
@@ -33,22 +33,18 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
     CaseError
         The folder named is there already and is no case of the demo.
     """
-    sample = shipped("sample_data")
     root = _free_folder() if folder is None else folder
     if not (root / "order.yaml").exists():
-        order = read_order(sample / "order.yaml")
-        # A code of its own: a case of the same code and G-code would not be printed again.
-        code = f"{CODE}{secrets.token_hex(2).upper()}"
-        Case.create(root, order.model_copy(update={"case": code}))
+        Case.create(root, sample_order())
     case = Case(root)
-    if not case.order.practice or not case.order.case.startswith(CODE):
+    if not is_sample(case.order):
         raise CaseError(
             f"case {case.order.case}, which is no case of the demo",
             expected="a new folder, or one that the demo made",
             where=str(case.root),
             fix="choose another folder: the demo must not touch a case of yours",
         )
-    scan = {"01_scan": {"source": str(sample / "ct_forearm")}}
+    scan = {"01_scan": {"source": str(sample_scan())}}
     outcomes = run_case(case.root, procedure("practice"), overrides={**DECISIONS, **scan}, say=say)
     report = {"case": str(case.root), "stages": [vars(outcome) for outcome in outcomes]}
     if outcomes[-1].stage != STAGES[-1]:
@@ -59,6 +55,28 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
         "in_toto_verify": "accepted" if judged.exit_code == 0 else judged.errors.strip(),
         "exit_code": exit_code(outcomes) or (0 if judged.exit_code == 0 else 4),
     }
+
+
+def sample_order() -> Order:
+    """The order of an exercise on the sample scan, with a case code of its own.
+
+    A case of the same code and G-code would not be printed again.
+    """
+    order = read_order(shipped("sample_data") / "order.yaml")
+    own = secrets.token_hex(2).upper()
+    while own.isalpha():  # the form for orders takes a code without a digit for a name
+        own = secrets.token_hex(2).upper()
+    return order.model_copy(update={"case": f"{CODE}{own}"})
+
+
+def is_sample(order: Order) -> bool:
+    """Whether an order is an exercise on the sample scan."""
+    return order.practice and order.case.startswith(CODE)
+
+
+def sample_scan() -> Path:
+    """The folder of the sample scan."""
+    return shipped("sample_data") / "ct_forearm"
 
 
 def stock_in_toto_verify(root: Path) -> Finished:
