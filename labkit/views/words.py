@@ -58,13 +58,19 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> Words:
     return _table(cells, columns, [[""] * len(columns) for _ in cells])
 
 
+def signed(verdict: Verdict) -> tuple[str, str]:
+    """A verdict as sign and word, and the colour that goes with it."""
+    sign, colour = _SIGNS[verdict]
+    return f"{sign} {verdict}", colour
+
+
 def checks(items: Iterable[Check]) -> Words:
     """Checks with value, limit and verdict; the verdict as sign and word, not colour alone."""
     cells, colours = [], []
     for item in items:
-        sign, colour = _SIGNS[item.verdict]
+        word, colour = signed(item.verdict)
         value = f"{_cell(item.value)} {item.unit}".rstrip()
-        cells.append([item.name, value, item.limit, f"{sign} {item.verdict}"])
+        cells.append([item.name, value, item.limit, word])
         colours.append(["", "", "", f"color: {colour}; font-weight: bold; white-space: nowrap"])
     return _table(cells, ["check", "value", "limit", "verdict"], colours)
 
