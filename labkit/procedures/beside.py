@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from labkit import processes
-from labkit.procedures.run import Overrides
 
 STOP_S = 30.0
 """How long a run is given to end by itself once it was asked to."""
@@ -27,7 +26,9 @@ class RunBeside:
     overrides : decisions, and places such as the source of the scan.
     """
 
-    def __init__(self, root: Path, stage: str, overrides: Overrides | None = None) -> None:
+    def __init__(
+        self, root: Path, stage: str, overrides: Mapping[str, Mapping[str, object]] | None = None
+    ) -> None:
         self.stage = stage
         words: list[str | Path] = [sys.executable, "-m", "labkit", "run", root, stage]
         for name, values in (overrides or {}).items():

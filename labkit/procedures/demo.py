@@ -1,28 +1,16 @@
 """The demo: the sample scan through all stages, judged by the stock in-toto verifier."""
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
-from labkit.case import STAGES, Case, Order, read_order
+from labkit.case import STAGES, Case
 from labkit.errors import CaseError
-from labkit.procedures.notebooks import shipped
-from labkit.procedures.run import Overrides, Say, exit_code, run_case
+from labkit.procedures.run import Say, exit_code, run_case
+from labkit.procedures.sample import DECISIONS, is_sample, sample_order, sample_scan
 from labkit.processes import Finished, run
 from labkit.traceability.procedure import procedure
 from labkit.traceability.release import INSPECTION
-
-DECISIONS: Overrides = {
-    "02_segmentation": {"components": 2},
-    "03_design": {"keep_from_mm": 55.0},
-    "04_slicing": {"layer_height_mm": 0.3, "infill_percent": 10},
-}
-"""Radius and ulna, their wrist ends, quick to print."""
-
-
-CODE = "SAMPLE-"
-"""How the case codes of the demo begin."""
 
 
 def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
@@ -55,28 +43,6 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
         "in_toto_verify": "accepted" if judged.exit_code == 0 else judged.errors.strip(),
         "exit_code": exit_code(outcomes) or (0 if judged.exit_code == 0 else 4),
     }
-
-
-def sample_order() -> Order:
-    """The order of an exercise on the sample scan, with a case code of its own.
-
-    A case of the same code and G-code would not be printed again.
-    """
-    order = read_order(shipped("sample_data") / "order.yaml")
-    own = secrets.token_hex(2).upper()
-    while own.isalpha():  # the form for orders takes a code without a digit for a name
-        own = secrets.token_hex(2).upper()
-    return order.model_copy(update={"case": f"{CODE}{own}"})
-
-
-def is_sample(order: Order) -> bool:
-    """Whether an order is an exercise on the sample scan."""
-    return order.practice and order.case.startswith(CODE)
-
-
-def sample_scan() -> Path:
-    """The folder of the sample scan."""
-    return shipped("sample_data") / "ct_forearm"
 
 
 def stock_in_toto_verify(root: Path) -> Finished:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -10,7 +11,6 @@ import ipywidgets
 from IPython.display import display
 
 from labkit.case import Case
-from labkit.doctor import report
 from labkit.procedures.caseload import caseload
 from labkit.views.errands import Errands, LoopErrands
 from labkit.views.presence import somebody_looks_on
@@ -108,7 +108,7 @@ def practice_printers() -> Words | Shown[PracticeDesk]:
 def machine() -> Words | Shown["DoctorDesk"]:
     """What is installed on this machine, with a button to check again."""
     if not somebody_looks_on():
-        return doctor_words(report())
+        return doctor_words(_report())
     shown = _alive("doctor", DoctorDesk)
     shown.desk.look()
     return shown
@@ -123,6 +123,12 @@ def doctor_words(rows: list[dict[str, str]]) -> Words:
     ]
     said = "Everything is here." if not missing else HINT.format(len(missing))
     return joined([message(said), table(signs, ["tool", "state", "version", "for", "fix"])])
+
+
+def _report() -> list[dict[str, str]]:
+    # it knows the slicer and what comes with that: seconds, that the page need not wait for
+    rows: list[dict[str, str]] = import_module("labkit.doctor").report()
+    return rows
 
 
 HINT = (
@@ -147,7 +153,7 @@ class DoctorDesk:
         """Look at everything anew."""
         self.again.disabled = True
         self.state.value = '<p role="status">is being checked …</p>'
-        self._errands.start(report, self._show, self._troubled)
+        self._errands.start(_report, self._show, self._troubled)
 
     def _show(self, rows: list[dict[str, str]]) -> None:
         self.again.disabled = False

@@ -12,13 +12,11 @@ from labkit.pacs.sources import is_pacs
 from labkit.procedures.beside import RunBeside
 from labkit.procedures.by_hand import notebook_for
 from labkit.procedures.caseload import CaseNow, caseload
-from labkit.procedures.demo import CODE, DECISIONS, is_sample, sample_scan
-from labkit.procedures.run import Overrides
+from labkit.procedures.sample import CODE, DECISIONS, is_sample, sample_scan
 from labkit.views.errands import Errands
-from labkit.views.fleet_words import duration
 from labkit.views.opening import Opener
 from labkit.views.print_style import BUSY, WRONG
-from labkit.views.words import Words, message, signed, table
+from labkit.views.words import Words, duration, message, signed, table
 
 MOST_ROWS = 40
 """How many cases the page shows at once: each has widgets of its own."""
@@ -267,7 +265,7 @@ def _count(cases: int) -> str:
     return "1 case" if cases == 1 else f"{cases} cases"
 
 
-def _decided(here: CaseNow, scan: str) -> Overrides:
+def _decided(here: CaseNow, scan: str) -> Mapping[str, Mapping[str, object]]:
     """What the run is told: the scan; for an untouched sample case the demo's decisions."""
     told: dict[str, Mapping[str, object]] = {SCAN: {"source": scan}} if scan else {}
     case = Case(here.folder)

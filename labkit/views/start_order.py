@@ -14,7 +14,7 @@ from labkit.case import Case, Order, read_order
 from labkit.errors import LabkitError
 from labkit.parameters import choices
 from labkit.parameters.fields import form
-from labkit.procedures.demo import sample_order
+from labkit.procedures.sample import sample_order
 from labkit.views.print_style import QUIET, WRONG
 
 _STYLE = {"description_width": "12em"}
@@ -178,6 +178,8 @@ def _words(name: str, value: str, said: str) -> str:
     field = _known()[name]
     if not value:
         return "is needed: choose one" if choices(field) else "is needed"
+    if name in _CODES:
+        return f"a code, not a name: {form(field)}"
     return form(field) or said[:1].lower() + said[1:]
 
 

@@ -12,7 +12,7 @@ from labkit.printing.servers.practice import PracticePrinter, install_server
 from tests.browser.lab import Server, run_all, running_lab, without_faults
 from tests.conftest import PROJECT
 
-SOON_MS = 15_000
+SOON_MS = 30_000
 A_WHILE_MS = 60_000
 
 
@@ -44,7 +44,7 @@ def test_a_case_by_the_form_a_stage_and_a_practice_printer(
     cases = server.notebook.parent / "cases"
     with without_faults(page):
         run_all(server, page)
-        expect(page.get_by_text("No cases yet")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("No cases yet")).to_be_visible(timeout=A_WHILE_MS)
         press(page, "Start practice")
         expect(page.get_by_text("is being started")).to_be_visible()
 
@@ -53,7 +53,9 @@ def test_a_case_by_the_form_a_stage_and_a_practice_printer(
         page.get_by_label("requested by *").fill("surgeon 2")
         page.get_by_label("requested by *").press("Tab")
         press(page, "Make the case")
-        expect(page.get_by_text("✘ patient code: letters, digits")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("✘ patient code: a code, not a name")).to_be_visible(
+            timeout=SOON_MS
+        )
         expect(page.get_by_text("✘ side: is needed: choose one")).to_be_visible()
         expect(page.get_by_text("✘ anatomy: is needed")).to_be_visible()
         page.screenshot(path=tmp_path / "refused.png")
@@ -64,6 +66,7 @@ def test_a_case_by_the_form_a_stage_and_a_practice_printer(
         row = page.locator(".labkit-case-row")
         expect(row.get_by_text("0 of 7")).to_be_visible(timeout=SOON_MS)
         (folder,) = cases.iterdir()
+        page.screenshot(path=tmp_path / "made.png")
 
         press(row, "Run 01_scan")
         expect(row.get_by_text("so far")).to_be_visible(timeout=SOON_MS)

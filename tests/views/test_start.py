@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +16,8 @@ from labkit.errors import LabkitError, PrinterError
 from labkit.printing.servers.practice import PracticePrinter
 from labkit.procedures.by_hand import notebook_for
 from labkit.procedures.caseload import caseload
-from labkit.procedures.demo import is_sample, sample_order, sample_scan
 from labkit.procedures.notebooks import notebook_of, source_hash
+from labkit.procedures.sample import is_sample, sample_order, sample_scan
 from labkit.views import start_practice
 from labkit.views.opening import link
 from labkit.views.start import DoctorDesk, doctor_words
@@ -234,6 +235,7 @@ def test_a_run_that_fails_says_why(tmp_path: Path, lab_home: Path) -> None:
     assert "so far" in line.answer.value
     assert line.cancel.layout.display is None
     while errands.waiting:
+        time.sleep(0.2)
         errands.waiting.pop()()
     assert "the source that is named does not exist" in line.answer.value
     assert not line.run.disabled
@@ -295,7 +297,7 @@ def test_what_is_missing_comes_first_as_sign_and_word(monkeypatch: pytest.Monkey
     text = doctor_words([row, lost]).text
     assert "labkit doctor --install" in text
     assert text.index("✘\u00a0missing") < text.index("✔\u00a0ok")
-    monkeypatch.setattr("labkit.views.start.report", lambda: [lost])
+    monkeypatch.setattr("labkit.doctor.report", lambda: [lost])
     desk = DoctorDesk(AtOnce())
     desk.again.click()
     assert "get it" in desk.table.value
