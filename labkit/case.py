@@ -74,16 +74,25 @@ class Order(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    case: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", description="case code")
+    case: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$",
+        description="case code",
+        json_schema_extra={"form": "letters, digits, - and _; no spaces; at most 32"},
+    )
     patient_code: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="the patient's code, not the name"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="the patient's code, not the name",
+        json_schema_extra={"form": "letters, digits, -, _ and points; no spaces; at most 64"},
     )
     anatomy: str = Field(min_length=1, description="what is to be made visible or fitted")
-    laterality: Literal["left", "right", "none"]
-    device: Device = "anatomical model"
+    laterality: Literal["left", "right", "none"] = Field(description="the side of the body")
+    device: Device = Field(default="anatomical model", description="the family of part")
     requested_by: str = Field(min_length=1, description="role or code of the prescriber")
     prescription: str = Field(default="", description="the design characteristics asked for")
-    intended_use: str = "not for diagnostic use / not for implantation"
+    intended_use: str = Field(
+        default="not for diagnostic use / not for implantation",
+        description="what the part may be used for",
+    )
     practice: bool = Field(default=False, description="an exercise: no patient behind it")
 
 

@@ -117,18 +117,20 @@ def run(
     from labkit.parameters.written import read_decisions
     from labkit.procedures.notebooks import stage_named
     from labkit.procedures.run import exit_code, run_case
+    from labkit.processes import asked_to_end_is_interrupted
     from labkit.traceability.procedure import procedure as procedure_named
 
     overrides = read_decisions(parameter or [], stage_named, Case(case).order.device)
     if source is not None:
         overrides.setdefault("01_scan", {})["source"] = source
-    outcomes = run_case(
-        case,
-        procedure_named(procedure),
-        stages=[stage_named(stage) for stage in stages] if stages else None,
-        overrides=overrides,
-        say=say,
-    )
+    with asked_to_end_is_interrupted():
+        outcomes = run_case(
+            case,
+            procedure_named(procedure),
+            stages=[stage_named(stage) for stage in stages] if stages else None,
+            overrides=overrides,
+            say=say,
+        )
     rows = [vars(outcome) for outcome in outcomes]
     if as_json:
         document({"case": str(Case(case).root), "stages": rows})

@@ -272,6 +272,19 @@ def stop(pid: int, *, timeout_s: float) -> None:
         child.wait()
 
 
+@contextmanager
+def asked_to_end_is_interrupted() -> Iterator[None]:
+    """Meanwhile SIGTERM interrupts this program, as Ctrl-C does, so that it can tidy up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run_in_foreground(command: Sequence[str | Path], environment: Mapping[str, str]) -> int:
     """Run a program in the foreground, with this one's terminal; its exit code."""
     return subprocess.run(

@@ -1,28 +1,16 @@
 """The demo: the sample scan through all stages, judged by the stock in-toto verifier."""
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
-from labkit.case import STAGES, Case, read_order
+from labkit.case import STAGES, Case
 from labkit.errors import CaseError
-from labkit.procedures.notebooks import shipped
-from labkit.procedures.run import Overrides, Say, exit_code, run_case
+from labkit.procedures.run import Say, exit_code, run_case
+from labkit.procedures.sample import DECISIONS, is_sample, sample_order, sample_scan
 from labkit.processes import Finished, run
 from labkit.traceability.procedure import procedure
 from labkit.traceability.release import INSPECTION
-
-DECISIONS: Overrides = {
-    "02_segmentation": {"components": 2},
-    "03_design": {"keep_from_mm": 55.0},
-    "04_slicing": {"layer_height_mm": 0.3, "infill_percent": 10},
-}
-"""Radius and ulna, their wrist ends, quick to print."""
-
-
-CODE = "SAMPLE-"
-"""How the case codes of the demo begin."""
 
 
 def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
@@ -33,22 +21,18 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
     CaseError
         The folder named is there already and is no case of the demo.
     """
-    sample = shipped("sample_data")
     root = _free_folder() if folder is None else folder
     if not (root / "order.yaml").exists():
-        order = read_order(sample / "order.yaml")
-        # A code of its own: a case of the same code and G-code would not be printed again.
-        code = f"{CODE}{secrets.token_hex(2).upper()}"
-        Case.create(root, order.model_copy(update={"case": code}))
+        Case.create(root, sample_order())
     case = Case(root)
-    if not case.order.practice or not case.order.case.startswith(CODE):
+    if not is_sample(case.order):
         raise CaseError(
             f"case {case.order.case}, which is no case of the demo",
             expected="a new folder, or one that the demo made",
             where=str(case.root),
             fix="choose another folder: the demo must not touch a case of yours",
         )
-    scan = {"01_scan": {"source": str(sample / "ct_forearm")}}
+    scan = {"01_scan": {"source": str(sample_scan())}}
     outcomes = run_case(case.root, procedure("practice"), overrides={**DECISIONS, **scan}, say=say)
     report = {"case": str(case.root), "stages": [vars(outcome) for outcome in outcomes]}
     if outcomes[-1].stage != STAGES[-1]:

@@ -45,30 +45,6 @@ def status(case: Case) -> list[dict[str, object]]:
     return rows
 
 
-def overview(cases: Path) -> list[dict[str, object]]:
-    """One row per case folder below ``cases``: what it is, how far, and what is next."""
-    rows: list[dict[str, object]] = []
-    for order in sorted(cases.glob("*/order.yaml")):
-        try:
-            case = Case(order.parent)
-            stages = status(case)
-        except CaseError as error:
-            rows.append({"case": order.parent.name, "next": error.found, "done": 0})
-            continue
-        held = [row for row in stages if row["state"] == "holds"]
-        rows.append(
-            {
-                "case": case.order.case,
-                "anatomy": case.order.anatomy,
-                "side": case.order.laterality,
-                "done": f"{len(held)} of {len(STAGES)}",
-                "next": next((row["stage"] for row in stages if row["state"] != "holds"), ""),
-                "verdict": ", ".join({str(row["verdict"]) for row in held} - {"pass"}) or "pass",
-            }
-        )
-    return rows
-
-
 def state_of(case: Case, stage: str, folder: Path) -> str:
     """``holds``, or in words why a stage's folder does not."""
     if not is_signed(case, folder):

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from labkit.views.reviews import review as review
     from labkit.views.scans import series as series
     from labkit.views.stacks import stack as stack
+    from labkit.views.start import cases as cases
+    from labkit.views.start import machine as machine
+    from labkit.views.start import new_case as new_case
+    from labkit.views.start import practice_printers as practice_printers
     from labkit.views.surfaces import surface as surface
     from labkit.views.surfaces import thumbnail as thumbnail
     from labkit.views.toolpaths import toolpath as toolpath
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Picture": "picture",
     "Words": "words",
+    "cases": "start",
     "checks": "words",
     "countdown": "countdowns",
     "details": "parts",
@@ -39,8 +44,11 @@ _HOMES = {
     "fidelity": "fidelities",
     "fleet_board": "fleet",
     "joined": "words",
+    "machine": "start",
     "message": "words",
+    "new_case": "start",
     "panel": "decisions",
+    "practice_printers": "start",
     "printable": "parts",
     "printing": "bars",
     "progress": "bars",

@@ -54,8 +54,13 @@ class LoopErrands:
         )
 
     def later(self, wait_s: float, then: Callable[[], None]) -> None:
-        """Call ``then`` on the loop after a while."""
-        self._loop.call_later(wait_s, then, context=self._context)
+        """Call ``then`` on the loop after a while, unless the page was left by then."""
+
+        def unless_stopped() -> None:
+            if not self._stopped:
+                then()
+
+        self._loop.call_later(wait_s, unless_stopped, context=self._context)
 
     def stop(self) -> None:
         """Bring nothing back any more."""

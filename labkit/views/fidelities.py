@@ -3,7 +3,8 @@
 from matplotlib.axes import Axes
 
 from labkit.slicing.fidelity import Fidelity
-from labkit.views.picture import BLUE, INK, ORANGE, VERMILION, Picture, new_figure, picture_of
+from labkit.views.ink import INK
+from labkit.views.picture import BLUE, ORANGE, VERMILION, Picture, new_figure, picture_of
 
 _SIZE_PX = (1000, 520)
 _SEVERITY = {"fail": ("X", VERMILION), "warn": ("^", ORANGE)}

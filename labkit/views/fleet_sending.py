@@ -18,8 +18,8 @@ from labkit.printing.servers.practice import practice_number
 from labkit.views.errands import Errands
 from labkit.views.fleet_cards import said
 from labkit.views.fleet_queue import heading, offer
-from labkit.views.fleet_words import duration
 from labkit.views.stills import figure_of, still
+from labkit.views.words import duration
 
 _STYLE = {"description_width": "9em"}
 _WIDE = {"width": "30em"}

@@ -8,7 +8,7 @@ from labkit.printing.board import LabNow, PrinterNow
 from labkit.printing.jobs import Job
 from labkit.printing.queue import Request
 from labkit.views.print_style import BUSY, READY, WAITS, WRONG
-from labkit.views.words import Words, joined, message, table
+from labkit.views.words import Words, duration, joined, message, table
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,6 @@ def layer_words(here: PrinterNow) -> str:
         return ""
     layer, layers = here.layer
     return f"layer {layer} of {layers}" if layer else f"before layer 1 of {layers}"
-
-
-def duration(seconds: float) -> str:
-    """A time that is left, in the unit that one would say it in."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def lines(here: PrinterNow) -> list[str]:

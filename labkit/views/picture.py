@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from labkit.files import write_whole
+from labkit.views.ink import INK
 
 # Okabe and Ito 2008 (https://jfly.uni-koeln.de/color/): told apart by every kind of eye
-INK = "#1a1a1a"
 PAPER = "#ffffff"
 BLUE = "#0072b2"
 SKY = "#56b4e9"

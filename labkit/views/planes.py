@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labkit.views.greys import Window, unit_suffix, windows
+from labkit.views.ink import INK
 from labkit.views.orientation import ENDS, OBLIQUE_DEG, PLANES, place, turn_upright
 from labkit.views.picture import (
-    INK,
     SKY,
     VERMILION,
     Picture,

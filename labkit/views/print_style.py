@@ -1,6 +1,6 @@
 """How prints and printers look in a page."""
 
-from labkit.views.picture import INK
+from labkit.views.ink import INK
 
 # each colour has a contrast of 4.5 : 1 or more on white (WCAG 2.2, 1.4.3)
 READY, BUSY, WAITS, WRONG, QUIET = "#00664b", "#005a8e", "#8a5000", "#b00020", "#595959"

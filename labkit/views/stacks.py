@@ -12,7 +12,8 @@ from labkit.scan.geometry import Geometry
 from labkit.scan.image import Image
 from labkit.scan.planes import axes_of, counted, improbable, pixel_of, side_of
 from labkit.scan.series import Series
-from labkit.views.picture import INK, ORANGE, SKY, VERMILION, Picture, new_figure, picture_of
+from labkit.views.ink import INK
+from labkit.views.picture import ORANGE, SKY, VERMILION, Picture, new_figure, picture_of
 from labkit.volume import Array
 
 _SIZE_PX = (1000, 460)

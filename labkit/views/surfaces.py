@@ -17,10 +17,10 @@ from scipy.spatial import cKDTree
 
 from labkit.errors import ToolMissingError
 from labkit.views import offscreen
+from labkit.views.ink import INK
 from labkit.views.picture import (
     BONE,
     DEVIATION,
-    INK,
     ORDER,
     PAPER,
     VERMILION,

@@ -11,12 +11,12 @@ from matplotlib.patches import Patch, Rectangle
 
 from labkit.slicing.features import ROLES, Role, role_of
 from labkit.slicing.toolpath import Toolpath
+from labkit.views.ink import INK
 from labkit.views.live_layers import LiveLayers
 from labkit.views.live_planes import LivePicture, Stage
 from labkit.views.picture import (
     BLUE,
     GREEN,
-    INK,
     ORANGE,
     ORDER,
     SKY,

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from labkit.case import Check, Verdict
-from labkit.views.picture import INK
+from labkit.views.ink import INK
 
 _SIGNS: dict[Verdict, tuple[str, str]] = {
     # sign and colour on white; each colour has a contrast of 4.5 : 1 or more (WCAG 2.2, 1.4.3)
@@ -58,13 +58,27 @@ def table(rows: Iterable[Row], columns: Sequence[str]) -> Words:
     return _table(cells, columns, [[""] * len(columns) for _ in cells])
 
 
+def signed(verdict: Verdict) -> tuple[str, str]:
+    """A verdict as sign and word, and the colour that goes with it."""
+    sign, colour = _SIGNS[verdict]
+    return f"{sign} {verdict}", colour
+
+
+def duration(seconds: float) -> str:
+    """A time that is left, in the unit that one would say it in."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def checks(items: Iterable[Check]) -> Words:
     """Checks with value, limit and verdict; the verdict as sign and word, not colour alone."""
     cells, colours = [], []
     for item in items:
-        sign, colour = _SIGNS[item.verdict]
+        word, colour = signed(item.verdict)
         value = f"{_cell(item.value)} {item.unit}".rstrip()
-        cells.append([item.name, value, item.limit, f"{sign} {item.verdict}"])
+        cells.append([item.name, value, item.limit, word])
         colours.append(["", "", "", f"color: {colour}; font-weight: bold; white-space: nowrap"])
     return _table(cells, ["check", "value", "limit", "verdict"], colours)
 

@@ -8,7 +8,7 @@ import papermill
 import pytest
 
 from labkit.case import STAGES, read_result
-from labkit.procedures.demo import DECISIONS
+from labkit.procedures.sample import DECISIONS
 from labkit.processes import Finished
 from tests.acceptance.conftest import Lab
 from tests.conftest import PROJECT, SAMPLE

@@ -9,7 +9,7 @@ import pytest
 
 from labkit.case import STAGES, Case, read_result
 from labkit.files import sha256_of
-from labkit.procedures.demo import DECISIONS
+from labkit.procedures.sample import DECISIONS
 from labkit.processes import Finished
 from tests.acceptance.conftest import Lab
 from tests.conftest import SAMPLE
