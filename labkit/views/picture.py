@@ -87,7 +87,15 @@ def picture_of(figure: Figure, alt: str) -> Picture:
 
 
 def edge_letters(
-    axes: Axes, left: str, right: str, top: str, bottom: str, *, color: str = PAPER, rim: str = INK
+    axes: Axes,
+    left: str,
+    right: str,
+    top: str,
+    bottom: str,
+    *,
+    color: str = PAPER,
+    rim: str = INK,
+    fontsize: int = 12,
 ) -> None:
     """What lies at each edge of the axes, in letters with a rim, readable on any grey."""
     spots = (
@@ -102,7 +110,7 @@ def edge_letters(
             ha=ha,
             va=va,
             color=color,
-            fontsize=12,
+            fontsize=fontsize,
             fontweight="bold",
             transform=axes.transAxes,
             path_effects=[withStroke(linewidth=2.5, foreground=rim)],
