@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from labkit.printing.jobs import Register, planned_job
 from tests.browser.axe import violations
+from tests.browser.conftest import opened_page
 from tests.browser.lab import Server, run_all, running_lab, without_faults
 from tests.browser.test_lab_in_browser import CHECKS, PANEL
 from tests.browser.test_layers_in_browser import LAYERS
@@ -67,11 +68,12 @@ def _write_lab(home: Path, place: Path) -> None:
     register.advance(job.job_id, "lost", "lost contact", only_from=("printing",))
 
 
-@pytest.fixture
-def shown(server: Server, page: Page) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def shown(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The notebook with all views drawn, high enough that none is out of sight."""
-    page.set_viewport_size({"width": 1300, "height": 8500})
-    with without_faults(page):
+    profile = tmp_path_factory.mktemp("profile")
+    with opened_page(server, profile) as page, without_faults(page):
+        page.set_viewport_size({"width": 1300, "height": 8500})
         run_all(server, page)
         for title in ("Ball", "Bone"):
             page.get_by_role("group", name=f"{title}: planes").get_by_role("img").nth(2).wait_for()
