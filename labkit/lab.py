@@ -54,6 +54,8 @@ def lab_command(
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
+        # a small part of the page: pictures keep the words that stand for them
+        f"--LabApp.extra_labextensions_path={_SETTINGS / 'labextensions'}",
     ]
     if port:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]

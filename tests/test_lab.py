@@ -38,6 +38,7 @@ def test_the_server_is_for_this_machine_only_and_fetches_nothing(folder: Path) -
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
+        f"--LabApp.extra_labextensions_path={Path(lab.__file__).parent / 'jupyter/labextensions'}",
     ):
         assert flag in command
     assert not [flag for flag in command if "token" in flag]

@@ -1,3 +1,3 @@
-"""The colour of text; here by itself, since plotting takes seconds to import."""
+"""The colours of text and what is behind it; by themselves, as plotting takes seconds to import."""
 
-INK = "#1a1a1a"
+INK, PAPER = "#1a1a1a", "#ffffff"

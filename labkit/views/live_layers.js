@@ -52,8 +52,12 @@ function view(model, layers, signal) {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
   const canvas = make("canvas", { role: "img" });
-  const bar = make("span", { className: "bar" });
-  const stage = make("div", { className: "stage" }, [canvas, bar]);
+  const bar = make("span", { className: "bar", ariaHidden: "true" });
+  const sides = Object.entries({ left: "left", right: "right", top: "back", bottom: "front" });
+  const marks = sides.map(([edge, word]) =>
+    make("span", { className: `side ${edge}`, ariaHidden: "true" }, [word]),
+  );
+  const stage = make("div", { className: "stage" }, [canvas, bar, ...marks]);
   const slider = make("input", { type: "range", min: 0, max: last, step: 1 });
   const number = make("output");
   const slide = make("label", { className: "slide" }, ["Layer ", slider, number]);
@@ -103,7 +107,9 @@ function view(model, layers, signal) {
       `${facts.filament_mm[layer].toFixed(1)} mm of filament`;
     words.textContent = said;
     slider.ariaValueText = `${number.textContent}, ${said}`;
-    canvas.ariaLabel = `Layer ${number.textContent} from above: ${said}`;
+    const axes = "X to the right, Y to the back";
+    const room = `${size[0].toFixed(0)} mm across, ${size[1].toFixed(0)} mm deep`;
+    canvas.ariaLabel = `Layer ${number.textContent} from above, ${axes}; ${room}: ${said}`;
     layers.want(layer);
     draw();
   };

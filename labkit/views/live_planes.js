@@ -9,6 +9,7 @@ const GAP_PX = 12; // as in the style sheet
 const NOTCH_PX = 50; // of the wheel, for one plane
 const OWN = "own"; // a window that has no name
 const TINT = 0x55; // how much of the mask's colour lies over the grey values, of 255
+const MOST_PIECES = 15000; // of a line in one plane; more take a tenth of a second and longer
 const FINEST_PX = 1; // points of a stroke are not closer
 const HINT =
   " Click a plane to move the crosshair; then the wheel or the arrow keys go through it." +
@@ -234,8 +235,12 @@ function cut(plane, model, scan, facts, grey) {
     brush.strokeStyle = facts.colours.line;
     brush.lineWidth = 1.5 * devicePixelRatio;
     brush.beginPath();
-    contour(values, width, height, level, brush, outline.width / width, outline.height / height);
-    brush.stroke();
+    const [x, y] = [outline.width / width, outline.height / height];
+    if (contour(values, width, height, level, brush, x, y)) return brush.stroke();
+    // through noise the line is everywhere: the pixels at it show the same, and at once
+    brush.imageSmoothingEnabled = false;
+    const pixels = crossed(values, width, height, level, facts.colours.line);
+    brush.drawImage(pixels, 0, 0, outline.width, outline.height);
   };
   const move = () => {
     const at = model.get("at_ijk");
@@ -252,7 +257,9 @@ function cut(plane, model, scan, facts, grey) {
     const mm = lps(facts, model.get("at_ijk"))[through];
     const place = `${facts.lps[through][+(mm >= 0)]} ${Math.abs(mm).toFixed(1)} mm`;
     caption.textContent = `${plane.name}, at ${place}`;
-    stage.ariaLabel = `${plane.name} plane at ${place}; left edge ${left}, top edge ${top}`;
+    const size = `${wide_mm.toFixed(0)} mm across, ${tall_mm.toFixed(0)} mm down`;
+    const edges = `left edge ${left}, right edge ${right}, top edge ${top}, bottom edge ${bottom}`;
+    stage.ariaLabel = `${plane.name} plane at ${place}; ${edges}; ${size}`;
     slider.value = backwards * shown;
     slider.ariaValueText = `${place}, plane ${shown + 1} of ${depth}`;
   };
@@ -435,29 +442,64 @@ function controls(model, facts, tell) {
   ]);
 }
 
-/** The line where values cross the level, through pixel centres: marching squares. */
+/**
+ * The line where values cross the level, through pixel centres: marching squares.  False where
+ * it would have more than MOST_PIECES: there it runs through noise.
+ */
 function contour(values, width, height, level, path, scaleX, scaleY) {
-  const cross = (a, b) => (level - a) / (b - a);
+  const ends = new Float32Array(8);
+  let end = 0;
+  let pieces = 0;
+  const meet = (x, y) => {
+    ends[end++] = (x + 0.5) * scaleX;
+    ends[end++] = (y + 0.5) * scaleY;
+  };
+  for (let y = 0; y + 1 < height; y++) {
+    const row = y * width;
+    let left = (values[row] >= level) | ((values[row + width] >= level) << 3);
+    for (let x = 0, n = row; x + 1 < width; x++, n++) {
+      const right = ((values[n + 1] >= level) << 1) | ((values[n + width + 1] >= level) << 2);
+      const kind = left | right;
+      left = ((right >> 1) & 1) | ((right & 4) << 1);
+      if (kind === 0 || kind === 15) continue;
+      const a = values[n], b = values[n + 1], c = values[n + width + 1], d = values[n + width];
+      end = 0;
+      // at a saddle the middle says which corners belong together
+      const last_first = (kind === 5 || kind === 10) && (a + b + c + d) / 4 >= level !== a >= level;
+      if (last_first) meet(x, y + (level - a) / (d - a));
+      if (!(kind & 1) !== !(kind & 2)) meet(x + (level - a) / (b - a), y);
+      if (!(kind & 2) !== !(kind & 4)) meet(x + 1, y + (level - b) / (c - b));
+      if (!(kind & 4) !== !(kind & 8)) meet(x + (level - d) / (c - d), y + 1);
+      if (!last_first && !(kind & 8) !== !(kind & 1)) meet(x, y + (level - a) / (d - a));
+      for (let p = 0; p < end; p += 4) {
+        path.moveTo(ends[p], ends[p + 1]);
+        path.lineTo(ends[p + 2], ends[p + 3]);
+      }
+      pieces += end >> 2;
+      if (pieces > MOST_PIECES) return false;
+    }
+  }
+  return true;
+}
+
+/** The pixels next to which values cross the level, in a picture of the plane's own size. */
+function crossed(values, width, height, level, colour) {
+  const picture = make("canvas", { width, height });
+  const pen = picture.getContext("2d");
+  const data = pen.createImageData(width, height);
   for (let y = 0; y + 1 < height; y++) {
     for (let x = 0, n = y * width; x + 1 < width; x++, n++) {
-      const a = values[n], b = values[n + 1], c = values[n + width + 1], d = values[n + width];
-      const kind = (a >= level) | ((b >= level) << 1) | ((c >= level) << 2) | ((d >= level) << 3);
-      if (kind === 0 || kind === 15) continue;
-      const points = [];
-      if ((a >= level) !== (b >= level)) points.push([x + cross(a, b), y]);
-      if ((b >= level) !== (c >= level)) points.push([x + 1, y + cross(b, c)]);
-      if ((c >= level) !== (d >= level)) points.push([x + cross(d, c), y + 1]);
-      if ((d >= level) !== (a >= level)) points.push([x, y + cross(a, d)]);
-      // at a saddle the middle says which corners belong together
-      if (points.length === 4 && (a + b + c + d) / 4 >= level !== a >= level) {
-        points.unshift(points.pop());
-      }
-      for (let p = 0; p < points.length; p += 2) {
-        path.moveTo((points[p][0] + 0.5) * scaleX, (points[p][1] + 0.5) * scaleY);
-        path.lineTo((points[p + 1][0] + 0.5) * scaleX, (points[p + 1][1] + 0.5) * scaleY);
+      const above = values[n] >= level;
+      if (above !== values[n + 1] >= level || above !== values[n + width] >= level) {
+        data.data[4 * n + 3] = 255;
       }
     }
   }
+  pen.putImageData(data, 0, 0);
+  pen.globalCompositeOperation = "source-in";
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, width, height);
+  return picture;
 }
 
 const index = ({ size }, [i, j, k]) => i + size[0] * (j + size[1] * k);

@@ -13,10 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from labkit.files import write_whole
-from labkit.views.ink import INK
+from labkit.views.ink import INK, PAPER
 
 # Okabe and Ito 2008 (https://jfly.uni-koeln.de/color/): told apart by every kind of eye
-PAPER = "#ffffff"
 BLUE = "#0072b2"
 SKY = "#56b4e9"
 ORANGE = "#e69f00"
@@ -87,7 +86,15 @@ def picture_of(figure: Figure, alt: str) -> Picture:
 
 
 def edge_letters(
-    axes: Axes, left: str, right: str, top: str, bottom: str, *, color: str = PAPER, rim: str = INK
+    axes: Axes,
+    left: str,
+    right: str,
+    top: str,
+    bottom: str,
+    *,
+    color: str = PAPER,
+    rim: str = INK,
+    fontsize: int = 12,
 ) -> None:
     """What lies at each edge of the axes, in letters with a rim, readable on any grey."""
     spots = (
@@ -102,7 +109,7 @@ def edge_letters(
             ha=ha,
             va=va,
             color=color,
-            fontsize=12,
+            fontsize=fontsize,
             fontweight="bold",
             transform=axes.transAxes,
             path_effects=[withStroke(linewidth=2.5, foreground=rim)],

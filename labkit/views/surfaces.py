@@ -17,12 +17,11 @@ from scipy.spatial import cKDTree
 
 from labkit.errors import ToolMissingError
 from labkit.views import offscreen
-from labkit.views.ink import INK
+from labkit.views.ink import INK, PAPER
 from labkit.views.picture import (
     BONE,
     DEVIATION,
     ORDER,
-    PAPER,
     VERMILION,
     Picture,
     edge_letters,

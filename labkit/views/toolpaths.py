@@ -11,7 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from labkit.slicing.features import ROLES, Role, role_of
 from labkit.slicing.toolpath import Toolpath
-from labkit.views.ink import INK
+from labkit.views.ink import INK, PAPER
 from labkit.views.live_layers import LiveLayers
 from labkit.views.live_planes import LivePicture, Stage
 from labkit.views.picture import (
@@ -22,6 +22,7 @@ from labkit.views.picture import (
     SKY,
     VERMILION,
     Picture,
+    edge_letters,
     new_figure,
     picture_of,
     scale_bar,
@@ -106,7 +107,8 @@ def _picture(
         width_mm, depth_mm = np.subtract(bed_mm[1], bed_mm[0])
         alt += f" on a bed of {width_mm:g} × {depth_mm:g} mm"
     shown = ", ".join(name for name in ROLES if name in set(roles[chosen]))
-    return picture_of(figure, f"{alt}; all of it from a corner, and layer {middle + 1}: {shown}.")
+    alt += "; all of it from the front right corner, and from above, front at the bottom, "
+    return picture_of(figure, f"{alt}layer {middle + 1}: {shown}.")
 
 
 def _thinned(lines: npt.NDArray[np.intp], roles: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
@@ -177,6 +179,7 @@ def _from_above(
         frameon=False,
     )
     scale_bar(ax, right - left, color=INK, rim="white")
+    edge_letters(ax, "left", "right", "back", "front", color=INK, rim=PAPER, fontsize=9)
 
 
 def _finish(ax: Axes, above_and_below: float = 0.05) -> None:

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from labkit.case import Check, Verdict
-from labkit.views.ink import INK
+from labkit.views.ink import INK, PAPER
 
 _SIGNS: dict[Verdict, tuple[str, str]] = {
     # sign and colour on white; each colour has a contrast of 4.5 : 1 or more (WCAG 2.2, 1.4.3)
@@ -94,11 +94,13 @@ def _cell(value: object) -> str:
 def _table(cells: list[list[str]], columns: Sequence[str], styles: list[list[str]]) -> Words:
     heads = "".join(f'<th scope="col" style="text-align: left">{escape(c)}</th>' for c in columns)
     body = "".join(
-        "<tr>" + "".join(_td(text, look) for text, look in zip(row, looks, strict=True)) + "</tr>"
+        f'<tr style="background: {PAPER}">'  # or JupyterLab's dark rows would hide the ink
+        + "".join(_td(text, look) for text, look in zip(row, looks, strict=True))
+        + "</tr>"
         for row, looks in zip(cells, styles, strict=True)
     )
     html = (
-        f'<table style="color: {INK}; background: #ffffff">'
+        f'<table style="color: {INK}; background: {PAPER}">'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     )
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]

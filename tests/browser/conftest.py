@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ FLAGS = [
 
 @pytest.fixture
 def page(server: Server, tmp_path: Path) -> Iterator[Page]:
+    with opened_page(server, tmp_path / "profile") as page:
+        yield page
+
+
+@contextmanager
+def opened_page(server: Server, profile: Path) -> Iterator[Page]:
+    """A page in Debian's Chromium; what it asks for is noted with the server."""
     if BROWSER is None:
         pytest.skip("no Chromium here: apt install chromium")
 
@@ -27,7 +35,7 @@ def page(server: Server, tmp_path: Path) -> Iterator[Page]:
 
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
+            profile,
             executable_path=BROWSER,
             headless=True,
             args=FLAGS,

@@ -31,8 +31,15 @@ class Server:
 
 
 @contextmanager
-def running_lab(sources: Sequence[str], place: Path) -> Iterator[Server]:
-    """JupyterLab as `labkit lab` starts it, at a notebook of these cells."""
+def running_lab(
+    sources: Sequence[str], place: Path, *, python: Path | None = None
+) -> Iterator[Server]:
+    """JupyterLab as `labkit lab` starts it, at a notebook of these cells.
+
+    Parameters
+    ----------
+    python : of another environment, whose JupyterLab and kernel are to run.
+    """
     folder, home = place / "lab", place / "home"
     folder.mkdir()
     home.mkdir(exist_ok=True)
@@ -53,6 +60,8 @@ def running_lab(sources: Sequence[str], place: Path) -> Iterator[Server]:
         patch.delenv("JUPYTER_CONFIG_PATH", raising=False)
         patch.setattr(offscreen, "window_class", lambda: None)
         command, environment = lab_command(folder, Path("a.ipynb"), browser=False, port=port)
+    if python is not None:
+        command[0] = str(python)
     log = home / "server.log"
     pid = processes.start(command, log=log, environment=environment)
     try:

@@ -30,7 +30,8 @@ def test_the_table_has_every_series_and_pictures_of_usable_ones_only() -> None:
     assert "a scout image, not a volume" in words.text
     assert words.text.count("refused") == 1
     assert words.html.count("<img") == 1
-    assert f'alt="the middle image of series {found[0].key}, axial"' in words.html
+    assert f'alt="the middle image of series {found[0].key}, axial; R to L across, ' in words.html
+    assert "<br>R to L across, A to P down, " in words.html
 
 
 def test_a_stack_without_fault_is_drawn_as_it_is() -> None:
