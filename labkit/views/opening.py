@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import anywidget
-import ipywidgets
+from IPython.display import HTML, display
 
 _ESM = """
 export default {
@@ -15,7 +15,7 @@ export default {
     model.on("msg:custom", (told) => {
       let left = 40;  // JupyterLab makes the link its own some moments after it is shown
       const find = () => {
-        const link = document.querySelector(`.${told.where} a[href*="/"]`);
+        const link = document.querySelector(`.${told.where}[href*="/"]`);
         if (link) link.click();
         else if (left--) setTimeout(find, 100);
       };
@@ -40,29 +40,20 @@ class Opener:
     """
 
     def __init__(self) -> None:
-        self._link = ipywidgets.Output()
+        self._shown: Any = display(HTML(""), display_id=True)  # type: ignore[no-untyped-call]
         self._presser: Any = _Presser()
-        self._class = f"labkit-opens-{self._link.model_id}"
-        self._link.add_class(self._class)
-        self.widget = ipywidgets.VBox([self._link, self._presser])
+        self._class = f"labkit-opens-{self._presser.model_id}"
+        self.widget = self._presser
 
     def open(self, notebook: Path, name: str) -> None:
         """Open a notebook; the link stays, in case it did not open."""
-        self._link.outputs = (
-            {
-                "output_type": "display_data",
-                "data": {"text/html": link(notebook, name), "text/plain": str(notebook)},
-                "metadata": {},
-            },
-        )
+        if self._shown is not None:  # None outside of a notebook
+            html = HTML(link(notebook, name, self._class))  # type: ignore[no-untyped-call]
+            self._shown.update(html)
         self._presser.send({"where": self._class})
 
-    def clear(self) -> None:
-        """Show no link any more."""
-        self._link.outputs = ()
 
-
-def link(notebook: Path, name: str) -> str:
+def link(notebook: Path, name: str, css_class: str) -> str:
     """HTML of a link to a notebook, from the folder that this notebook runs in."""
     place = quote(Path(os.path.relpath(notebook)).as_posix())
-    return f'<a href="{place}">{escape(name)}</a>'
+    return f'<a class="{css_class}" href="{place}">{escape(name)}</a>'
