@@ -10,7 +10,7 @@ frame after the canvas was drawn.  ipympl, in an environment of its own, gets th
 figure with ``imshow`` and ``contour`` that ipywidgets sliders drive, as one would write it: one
 plane where the planes here are three.  The answers of ipympl to its sliders are **not seen** by
 the hooks yet, so that its moves have no rows: only first picture and memory can be compared.
-The table was made while other programs kept both processors busy.
+The table comes from a machine that did nothing else; there every limit is met.
 
 ``threshold`` goes over the values of bone, 150 to 900 HU; ``threshold, anywhere`` over the whole
 slider, where the line runs through the noise of air and of soft tissue as well.
