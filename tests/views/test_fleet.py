@@ -5,16 +5,15 @@ import getpass
 import json
 import re
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import ipywidgets
 import pytest
 
 from labkit import views
-from labkit.errors import ApprovalError, InputError, LabkitError, PrinterError
+from labkit.errors import ApprovalError, InputError, PrinterError
 from labkit.files import sha256_of
 from labkit.home import home_folder
 from labkit.printing import desk
@@ -37,29 +36,9 @@ from labkit.views.fleet_sending import SendForm
 from labkit.views.fleet_words import everything, head, state_of
 from labkit.views.stills import still
 from tests.printing.cases import LAYERS, part_picture, pictured_case
+from tests.views.at_once import AtOnce
 
-T = TypeVar("T")
 JOB = Job("0a1b2c3d4e", "C-0001", "bench-1", 1, False, 1000, "", "", "", "printing")
-
-
-class AtOnce:
-    """Errands that are done as soon as they are begun."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[], None]] = []
-
-    def start(
-        self, work: Callable[[], T], then: Callable[[T], None], fail: Callable[[str], None]
-    ) -> None:
-        try:
-            found = work()
-        except LabkitError as error:
-            fail(str(error))
-        else:
-            then(found)
-
-    def later(self, wait_s: float, then: Callable[[], None]) -> None:
-        self.waiting.append(then)
 
 
 @pytest.fixture(autouse=True)

@@ -3,17 +3,16 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import nbformat
 import papermill
 import pytest
 
 from labkit.case import Case, Order
-from labkit.errors import LabkitError, PrinterError
+from labkit.errors import PrinterError
 from labkit.printing.servers.practice import PracticePrinter
 from labkit.procedures.by_hand import notebook_for
 from labkit.procedures.caseload import caseload
@@ -26,29 +25,7 @@ from labkit.views.start_cases import CasesDesk, cases_table
 from labkit.views.start_order import OrderForm, faults_of
 from labkit.views.start_practice import PracticeLine, PracticeNow
 from tests.conftest import PROJECT
-
-T = TypeVar("T")
-
-
-class AtOnce:
-    """Errands that are done as soon as they are begun."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[], None]] = []
-
-    def start(
-        self, work: Callable[[], T], then: Callable[[T], None], fail: Callable[[str], None]
-    ) -> None:
-        try:
-            found = work()
-        except LabkitError as error:
-            fail(str(error))
-        else:
-            then(found)
-
-    def later(self, wait_s: float, then: Callable[[], None]) -> None:
-        self.waiting.append(then)
-
+from tests.views.at_once import AtOnce
 
 GOOD = {
     "case": "C-0007",

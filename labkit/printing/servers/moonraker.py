@@ -131,13 +131,7 @@ class Moonraker(WebPrinter):
                 fix="run again; if it comes back, look for what changes data on the way",
             )
         stored = (self._decoded(answer).get("item") or {}).get("path")
-        if stored != name:
-            raise PrinterError(
-                f"the server stored the file as {stored!r}",
-                expected=name,
-                where=self.url,
-                fix="look at the server's configuration",
-            )
+        self._check_stored(stored, name, fix="look at the server's configuration")
         return True
 
     def file(self, name: str) -> StoredFile | None:

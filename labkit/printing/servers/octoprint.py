@@ -147,13 +147,7 @@ class OctoPrint(WebPrinter):
         if answer.status_code == 409:
             return False
         stored = self._decoded(answer).get("files", {}).get("local", {}).get("path")
-        if stored != name:
-            raise PrinterError(
-                f"the server stored the file as {stored!r}",
-                expected=name,
-                where=self.url,
-                fix="look at the server's upload settings and plugins",
-            )
+        self._check_stored(stored, name, fix="look at the server's upload settings and plugins")
         return True
 
     def file(self, name: str) -> StoredFile | None:

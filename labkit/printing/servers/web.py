@@ -216,6 +216,13 @@ class WebPrinter:
             fix="check that the server is on, the network, and the address; then run again",
         )
 
+    def _check_stored(self, stored: object, name: str, *, fix: str) -> None:
+        """Refuse a server that stored a file under another name than it was given."""
+        if stored != name:
+            raise PrinterError(
+                f"the server stored the file as {stored!r}", expected=name, where=self.url, fix=fix
+            )
+
     def _reason(self, answer: requests.Response) -> str:
         """The server's own words for its no."""
         with suppress(requests.JSONDecodeError, AttributeError):
