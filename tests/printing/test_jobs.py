@@ -94,8 +94,8 @@ def test_no_way_back_and_known_columns(tmp_path: Path) -> None:
 def test_register_survives_power_loss_by_its_settings() -> None:
     register = Register()
     with register._engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 3  # EXTRA
     assert (home_folder() / "register.sqlite").is_file()
 
 
