@@ -122,6 +122,22 @@ class Caveat(BaseModel):
     text: str
 
 
+class Acceptance(BaseModel):
+    """Who accepted the decisions of a stage by hand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str = Field(min_length=1, description="a person of the lab, by name or code")
+    at: str = Field(description="when; ISO 8601, UTC")
+    minutes: float = Field(ge=0, description="from the notebook's set-up to there")
+
+    @property
+    def said(self) -> str:
+        """All of it in words, on one line."""
+        by = " ".join(self.by.split())
+        return f"accepted by {by}, {self.at}, after {self.minutes:.1f} minutes"
+
+
 class Result(BaseModel):
     """What a stage found: the content of ``result.json``."""
 
@@ -135,6 +151,9 @@ class Result(BaseModel):
     finished: str
     operator: str
     mode: Literal["interactive", "replay"]
+    accepted: Acceptance | None = Field(
+        default=None, description="whose decisions a replay repeats; None where nobody accepted any"
+    )
     verdict: Verdict
     checks: list[Check]
     metrics: dict[str, float]

@@ -9,16 +9,17 @@ import ast
 import getpass
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from labkit import accepted
 from labkit.case import (
     RESULT_SCHEMA,
     STAGES,
+    Acceptance,
     Case,
     Caveat,
     Check,
@@ -30,12 +31,12 @@ from labkit.case import (
 )
 from labkit.errors import CaseError, InputError
 from labkit.files import content_digest, hashes_below, sha256_of, write_whole
-from labkit.parameters import Design, StageParameters, model_of, validated
+from labkit.parameters import Design, StageParameters, is_path, kept_as, model_of, validated
 
 RUN_VARIABLE = "LABKIT_RUN"
 """What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
-``paths``, ``progress`` and ``notebook_sha256``.  Paths travel here and not as parameters, since
-papermill writes parameters into the notebook that becomes evidence."""
+``paths``, ``progress``, ``accepted`` and ``notebook_sha256``.  Paths travel here and not as
+parameters, since papermill writes parameters into the notebook that becomes evidence."""
 
 _IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 
@@ -71,7 +72,9 @@ class Stage:
             "name": f"{name}.ipynb",
             "sha256": run.get("notebook_sha256", "not known: not run by `labkit run`"),
         }
+        self._accepted = Acceptance(**run["accepted"]) if run.get("accepted") else None
         self._started = now()
+        self._began_s = time.monotonic()
         self._inputs = {"order.yaml": sha256_of(self.case.root / "order.yaml")}
         self._sources: dict[str, str] = {}
         self.checks: list[Check] = []
@@ -80,6 +83,8 @@ class Stage:
         self.warnings: list[str] = []
         self.caveats: list[Caveat] = []
         self.tools = {"labkit": version("labkit")}
+        self.left_open: dict[str, str] = {}
+        """What a person has set and not used yet: where, and in words what."""
         self._inherit_caveats()
 
     @property
@@ -200,6 +205,35 @@ class Stage:
         if caveat not in self.caveats:
             self.caveats.append(caveat)
 
+    def resume(self) -> str:
+        """Take up what was decided last for this case; in words what that was, or "".
+
+        What the parameters cell says otherwise than it comes counts more: a person wrote it.
+
+        Raises
+        ------
+        CaseError
+            What was decided cannot be read.
+        """
+        folder = accepted.kept(self.case, self.name) or self.case.current(self.name)
+        if folder is None:
+            return ""
+        before = accepted.decided_in(folder)
+        fields = model_of(self.name, before).model_fields
+        now = self.parameters.model_dump()
+        taken = {
+            name: value
+            for name, value in before.items()
+            if name in fields.keys() - {"operator"}
+            and value != fields[name].default
+            and now.get(name, fields[name].default) == fields[name].default
+        }
+        if not taken:
+            return ""
+        self.accept(taken)
+        listed = ", ".join(f"{name} = {value}" for name, value in taken.items())
+        return f"As decided before, in {folder.name}: {listed}."
+
     def accept(self, values: dict[str, Any]) -> str:
         """Take a person's decisions; the cells below use them.  What to show the person.
 
@@ -211,7 +245,61 @@ class Stage:
         wanted = self.parameters.model_dump() | values
         names = model_of(self.name, wanted).model_fields  # another family: other parameters
         self.parameters = validated(self.name, {n: v for n, v in wanted.items() if n in names})
-        return "Accepted. Run the cells below."
+        return "Used by the cells below: run them, or press Accept at the end."
+
+    @property
+    def operator(self) -> str:
+        """Who works on the stage: as decided, else the login name."""
+        return self.parameters.operator or getpass.getuser()
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What the path parameters name, but for the case folder."""
+        fields = type(self.parameters).model_fields
+        named = {n: getattr(self.parameters, n) for n, f in fields.items() if is_path(f)}
+        named.pop("case_dir", None)
+        return {n: str(Path(text).expanduser().absolute()) for n, text in named.items() if text}
+
+    @property
+    def made(self) -> Path | None:
+        """The folder with what was made so far; None once it was recorded."""
+        return self._folder
+
+    def hand_over(self, by: str) -> Path:
+        """The folder with the decisions and what was made by hand, for the run that signs them.
+
+        Parameters
+        ----------
+        by : the person who accepts; stands in the record as the operator, too.
+
+        Raises
+        ------
+        InputError
+            Something was set and is not used yet, or nobody accepts.
+        """
+        if self.left_open:
+            listed = "; ".join(f"{where}: {what}" for where, what in self.left_open.items())
+            raise InputError(
+                f"set and not used yet: {listed}",
+                expected="every field and drawing used, or taken back",
+                where=self.name,
+                fix="press the button below what was changed, or set it back",
+            )
+        if not by.strip():
+            raise InputError(
+                "nobody accepts",
+                expected="the name or code of the person who decides",
+                where=self.name,
+                fix="write it into the field beside the button",
+            )
+        self.accept({"operator": by.strip()})
+        minutes = round((time.monotonic() - self._began_s) / 60, 2)
+        acceptance = Acceptance(by=self.parameters.operator, at=now(), minutes=minutes)
+        fields = type(self.parameters).model_fields.values()
+        made = [self.folder / name for name in map(kept_as, fields) if name] if self._folder else []
+        return accepted.keep(
+            self.case, self.parameters, acceptance, [path for path in made if path.is_file()]
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -220,9 +308,9 @@ class Stage:
 
     def record(self) -> Result:
         """Write ``parameters.yaml`` and ``result.json``; by hand, publish the folder too."""
-        decided = self.parameters.decided()
-        text = yaml.safe_dump(decided, sort_keys=True, allow_unicode=True)
-        write_whole(self.output("parameters.yaml"), text)
+        write_whole(
+            self.output("parameters.yaml"), accepted.written(self.parameters, self._accepted)
+        )
         final, revision = self.case.next_folder(self.name)
         outputs = hashes_below(self.folder, relative_to=self.folder)
         outputs.pop("notebook.ipynb", None)  # still being written; the signed link holds its hash
@@ -235,8 +323,9 @@ class Stage:
             revision=revision,
             started=self._started,
             finished=now(),
-            operator=self.parameters.operator or getpass.getuser(),
+            operator=self.operator,
             mode="replay" if self.headless else "interactive",
+            accepted=self._accepted,
             verdict=self.verdict,
             checks=self.checks,
             metrics={name: round(float(value), 6) for name, value in self.metrics.items()},
@@ -244,7 +333,7 @@ class Stage:
             warnings=self.warnings,
             caveats=self.caveats,
             tools=self.tools,
-            parameters=decided,
+            parameters=self.parameters.decided(),
             notebook=self._notebook,
             inputs=self._inputs,
             outputs={f"{final.name}/{name}": digest for name, digest in outputs.items()},

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import filelock
-import yaml
 
-from labkit import equipment
+from labkit import accepted, equipment
 from labkit.case import STAGES, Case, read_result
 from labkit.errors import CaseError, EvidenceError, LabkitError
 from labkit.files import content_digest, sha256_of
@@ -38,11 +37,29 @@ def status(case: Case) -> list[dict[str, object]]:
                 row |= {"operator": result.operator}
         if failure := last_failure(case, stage):
             row["failure"] = failure
-        at_work = case.root / ".staging" / f"{stage}.progress"
-        if running and at_work.is_file():
-            row["state"] = f"running: {at_work.read_text(encoding='utf-8')}"
+        if accepted.kept(case, stage):
+            row["state"] = "decided by hand, not run yet"
+        progress = _progress(case, stage) if running else ""
+        if progress:
+            row["state"] = f"running: {progress}"
         rows.append(row)
     return rows
+
+
+def at_work(case: Case) -> str:
+    """What a run does on a case at the moment: ``02_segmentation 3/12 The mask``; "" for none."""
+    if not _is_running(case):
+        return ""
+    told = [f"{stage} {said}" for stage in STAGES if (said := _progress(case, stage))]
+    return told[-1] if told else "it begins"
+
+
+def _progress(case: Case, stage: str) -> str:
+    try:
+        path = case.root / ".staging" / f"{stage}.progress"
+        return path.read_text(encoding="utf-8")
+    except OSError:  # none, or it ended just now
+        return ""
 
 
 def state_of(case: Case, stage: str, folder: Path) -> str:
@@ -111,25 +128,9 @@ def request_for(stage: str, folder: Path, override: Mapping[str, object]) -> dic
     CaseError
         Those of the revision cannot be read.
     """
-    kept = _decided_before(folder / "parameters.yaml")
+    kept = accepted.decided_in(folder)
     known = set(model_of(stage, {**kept, **override}).model_fields) - {"operator"}
     return {**{name: value for name, value in kept.items() if name in known}, **override}
-
-
-def _decided_before(path: Path) -> dict[str, object]:
-    try:
-        kept = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if isinstance(kept, dict):
-            return kept
-        fault = "no names with values"
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        fault = type(error).__name__
-    raise CaseError(
-        f"decisions that cannot be read ({fault})",
-        expected="the file as it was written",
-        where=f"{path.parent.name}/{path.name}",
-        fix="restore it from a copy, or move the folder out of the case and do the stage again",
-    )
 
 
 def split(stage: str, request: Mapping[str, object]) -> tuple[StageParameters, dict[str, str]]:

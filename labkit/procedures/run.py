@@ -13,7 +13,8 @@ from pathlib import Path
 import filelock
 import nbformat
 
-from labkit.case import STAGES, Case, Verdict, now, read_result
+from labkit import accepted
+from labkit.case import STAGES, Acceptance, Case, Result, Verdict, now, read_result
 from labkit.errors import CaseError, InputError, LabkitError
 from labkit.files import storage_errors, write_whole
 from labkit.pacs.sources import fetched, is_pacs
@@ -30,6 +31,7 @@ from labkit.procedures.holding import (
     state_of,
 )
 from labkit.procedures.notebooks import notebook_of, source_hash
+from labkit.procedures.repeats import in_words, repeated
 from labkit.stage import RUN_VARIABLE
 from labkit.terminal import steps
 from labkit.traceability.evidence import sign_order, sign_stage
@@ -44,6 +46,9 @@ FOLLOW_S = 3.0
 
 NOT_ACCEPTED: tuple[Verdict, ...] = ("fail", "not done")
 """The verdicts that nothing is built on; *action* is worth a look and goes on."""
+
+_ACCEPTED = "accepted by hand: run with those decisions"
+_BY_HAND = "made by hand or cut off before it was signed: run again from its decisions"
 
 Overrides = Mapping[str, Mapping[str, object]]
 """``{stage: {parameter: value}}``."""
@@ -159,21 +164,28 @@ def _run_or_keep(
 ) -> Outcome:
     began = time.monotonic()
     folder = case.current(stage)
-    why = "first run"
-    request = dict(override)
-    if folder is not None and not is_signed(case, folder):
-        request = request_for(stage, folder, override)
-        request = _kept_places(stage, request, _set_aside(case, folder)) | request
-        why = "made by hand or cut off before it was signed: run again from its decisions"
-    elif folder is not None:
-        why = outdated(case, stage, folder, override)
+    given = accepted.kept(case, stage)
+    unsigned = folder is not None and not is_signed(case, folder)
+    aside = _set_aside(case, folder) if folder is not None and unsigned else None
+    why, request = "first run", dict(override)
+    if by_hand := given or aside:
+        why = _ACCEPTED if given else _BY_HAND
+        request = request_for(stage, by_hand, override)
+        request = _kept_places(stage, request, by_hand) | request
+    acceptance = accepted.acceptance_in(given) if given else None
+    if acceptance is not None:
+        request.setdefault("operator", acceptance.by)
+    if folder is not None and not unsigned:
+        why = outdated(case, stage, folder, request)
         if not why:
             verdict = read_result(folder).verdict
             say(f"{stage}: holds ({verdict})")
+            if given:
+                accepted.forget(case, given)
             return Outcome(stage, folder.name, verdict, False, 0.0, "holds")
-        request = request_for(stage, folder, override)
+        request = request_for(stage, folder, request)
     say(f"{stage}: {why}")
-    folder = _run(case, stage, request, say)
+    folder = _run(case, stage, request, say, acceptance)
     result = read_result(folder)
     command = ["labkit", "run", stage]
     environment = {**result.tools, "notebook": result.notebook["sha256"]}
@@ -181,21 +193,35 @@ def _run_or_keep(
         seal(case, procedure, command=command, environment=environment)
     else:
         sign_stage(case, folder, inputs=result.inputs, command=command, environment=environment)
+    if given:
+        accepted.forget(case, given)
     seconds = time.monotonic() - began
-    for check in result.checks:
-        if check.verdict != "pass":
-            value = f"{check.value} {check.unit}".strip()
-            say(f"  {check.verdict}: {check.name}: {value} (limit: {check.limit})")
-    for text in result.warnings if stage != STAGES[-1] else []:
-        say(f"  note: {text}")
-    for caveat in result.caveats:
-        if caveat.stage == stage:
-            say(f"  caveat for all that follows: {caveat.text}")
+    if aside is not None:
+        say(f"{stage}: {in_words(repeated(aside, folder))}")
+    _say_what_matters(result, say)
     say(f"{stage}: {result.verdict}, {seconds:.1f} s")
     return Outcome(stage, folder.name, result.verdict, True, seconds, why)
 
 
-def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Path:
+def _say_what_matters(result: Result, say: Say) -> None:
+    for check in result.checks:
+        if check.verdict != "pass":
+            value = f"{check.value} {check.unit}".strip()
+            say(f"  {check.verdict}: {check.name}: {value} (limit: {check.limit})")
+    for text in result.warnings if result.stage != STAGES[-1] else []:
+        say(f"  note: {text}")
+    for caveat in result.caveats:
+        if caveat.stage == result.stage:
+            say(f"  caveat for all that follows: {caveat.text}")
+
+
+def _run(
+    case: Case,
+    stage: str,
+    request: Mapping[str, object],
+    say: Say,
+    acceptance: Acceptance | None,
+) -> Path:
     """Run a stage's notebook in a folder of its own and publish that; the new folder."""
     parameters, places = split(stage, request)
     source = notebook_of(stage)
@@ -208,6 +234,7 @@ def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Pat
         "paths": places,
         "progress": str(progress),
         "notebook_sha256": source_hash(source),
+        "accepted": acceptance and acceptance.model_dump(),
     }
 
     def on_cell(number: int, total: int, title: str) -> None:

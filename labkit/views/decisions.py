@@ -11,10 +11,14 @@ from pydantic.fields import FieldInfo
 from labkit.case import Caveat
 from labkit.errors import LabkitError
 from labkit.parameters import StageParameters, bounds, choices, model_of, unit, why
+from labkit.views.presence import somebody_looks_on
 from labkit.views.words import Words, joined, message, table
 
 _FIXED = {"case_dir"}
 """Settled before the notebook is open: shown nowhere as a choice."""
+
+_HERE = "the parameters"
+_AS_THEY_ARE = "The cells below use these values. Change them, then press Use these values."
 
 
 class Stage(Protocol):
@@ -25,6 +29,10 @@ class Stage(Protocol):
         """Whether nobody is there to decide."""
 
     @property
+    def left_open(self) -> dict[str, str]:
+        """What a person has set and not used yet: where, and in words what."""
+
+    @property
     def parameters(self) -> BaseModel:
         """The values so far, in the stage's own model."""
 
@@ -32,18 +40,22 @@ class Stage(Protocol):
     def caveats(self) -> Sequence[Caveat]:
         """What the stages before this one leave to know."""
 
+    def resume(self) -> str:
+        """Take up what was decided last; in words what that was, or ""."""
+
     def accept(self, values: dict[str, Any], /) -> str:
         """Take the values over; what to tell the person, or a `LabkitError`."""
 
 
 def panel(stage: Stage) -> Words | ipywidgets.VBox:
-    """The stage's parameters: a table when headless, else fields and an Accept button.
+    """The stage's parameters: a table when headless, else fields and a button to use them.
 
     Above them stands what the stages before this one leave to know.
 
-    Nothing is decided before *Accept* is pressed, and a change after it asks for it
-    again.  What the stage refuses is shown as text below the button.
+    Nothing changes for the cells below before *Use these values* is pressed, and a change
+    after it asks for it again.  What the stage refuses is shown as text below the button.
     """
+    taken_up = stage.resume() if somebody_looks_on() else ""
     values = stage.parameters.model_dump()
     if stage.headless:
         rows = [
@@ -54,31 +66,38 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
         return joined([message(text) for text in _inherited(stage)] + [shown])
 
     inputs: dict[str, ipywidgets.DOMWidget] = {}
-    button = ipywidgets.Button(description="Accept", button_style="primary")
-    answer = ipywidgets.HTML(_said("Set the values, then press Accept."))
+    button = ipywidgets.Button(description="Use these values", button_style="primary")
+    answer = ipywidgets.HTML(_said(taken_up or _AS_THEY_ARE))
     known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
     box = ipywidgets.VBox()
-    accepted: dict[str, Any] = {}
+    used: dict[str, Any] = {}
 
-    def on_accept(_: ipywidgets.Button) -> None:
-        fixed = {name: value for name, value in values.items() if name in _FIXED}
-        chosen = fixed | {name: entry.value for name, entry in inputs.items()}
-        accepted.clear()
+    def on_use(_: ipywidgets.Button) -> None:
+        now = changed()
         try:
-            answer.value = _said(stage.accept(dict(chosen)))
+            answer.value = _said(stage.accept(dict(now)))
         except LabkitError as error:
-            answer.value = _said(f"Not accepted. {error}")
+            answer.value = _said(f"Not used. {error}")
         else:
-            accepted.update(chosen)
+            used.update(now)
+            stage.left_open.pop(_HERE, None)
+
+    def changed() -> dict[str, Any]:
+        # no others: what was decided elsewhere meanwhile, beside a picture, must stay
+        now = {name: entry.value for name, entry in inputs.items()}
+        return {n: value for n, value in now.items() if n not in used or used[n] != value}
 
     def on_change(_: object) -> None:
-        if accepted:
-            accepted.clear()
-            answer.value = _said("Changed: press Accept again.")
+        if now := changed():
+            stage.left_open[_HERE] = ", ".join(now)
+            answer.value = _said(f"Changed: {stage.left_open[_HERE]}. Press Use these values.")
+        else:
+            stage.left_open.pop(_HERE, None)
+            answer.value = _said(_AS_THEY_ARE)
 
     def on_other_model(_: object) -> None:
-        on_change(_)
         fill({name: entry.value for name, entry in inputs.items()})
+        on_change(_)
 
     def fill(now: Mapping[str, Any]) -> None:
         fields = _fields(_model(type(stage.parameters), now))
@@ -90,8 +109,9 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
         lines = [ipywidgets.VBox([inputs[n], _help(f)]) for n, f in fields.items()]
         box.children = [*known, *lines, button, answer]
 
-    button.on_click(on_accept)
+    button.on_click(on_use)
     fill(values)
+    used.update({name: entry.value for name, entry in inputs.items()})
     return box
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ipywidgets
 
+from labkit import accepted
 from labkit.case import Case, Verdict
 from labkit.pacs.sources import is_pacs
 from labkit.procedures.beside import RunBeside
@@ -14,22 +15,17 @@ from labkit.procedures.by_hand import notebook_for
 from labkit.procedures.caseload import CaseNow, caseload
 from labkit.procedures.sample import CODE, DECISIONS, is_sample, sample_scan
 from labkit.views.errands import Errands
+from labkit.views.following import Following
 from labkit.views.opening import Opener
-from labkit.views.print_style import BUSY, WRONG
-from labkit.views.words import Words, duration, message, signed, table
+from labkit.views.print_style import WRONG
+from labkit.views.words import Words, message, signed, table
 
 MOST_ROWS = 40
 """How many cases the page shows at once: each has widgets of its own."""
 
-LOOK_AT_RUN_S = 1.0
-"""How often a run is asked how far it is."""
-
 COLUMNS = ("case", "anatomy", "side", "done", "next", "verdict")
 NO_CASES = "No cases yet. Make one with the form below."
 SCAN = "01_scan"
-
-_RUNS: dict[Path, RunBeside] = {}
-"""The runs that this kernel started, by case folder; the page may be drawn anew meanwhile."""
 
 
 def cases_table(cases: Sequence[CaseNow]) -> Words:
@@ -117,7 +113,7 @@ class CasesDesk:
         before = self.lines
         self.lines = {}
         for one in open_ones[:MOST_ROWS]:
-            line = before.get(one.folder) or CaseLine(self._cases_dir, self._errands, self)
+            line = before.get(one.folder) or CaseLine(one, self._cases_dir, self._errands, self)
             self.lines[one.folder] = line
             line.show(one)
         more = len(open_ones) - MOST_ROWS
@@ -135,10 +131,14 @@ class CasesDesk:
 class CaseLine:
     """One case: what is known of it, and the buttons for what is next."""
 
-    def __init__(self, cases_dir: Path, errands: Errands, desk: CasesDesk) -> None:
+    def __init__(self, here: CaseNow, cases_dir: Path, errands: Errands, desk: CasesDesk) -> None:
         self._cases_dir, self._errands, self._desk = cases_dir, errands, desk
-        self._here = CaseNow(cases_dir, "")
-        self.told, self.answer = ipywidgets.HTML(), ipywidgets.HTML()
+        self._here = here
+        self.told = ipywidgets.HTML()
+        self.following = Following(
+            here.folder, errands, changed=self._weigh, ended=lambda _: desk.look()
+        )
+        self.answer, self.cancel = self.following.answer, self.following.cancel
         self.scan = ipywidgets.Text(
             description="scan",
             placeholder="folder, zip or file, or pacs:NAME?KEY=VALUE",
@@ -146,34 +146,30 @@ class CaseLine:
         )
         self.open = _button(self._open)
         self.run = _button(self._run)
-        self.cancel = _button(self._cancel)
-        self.cancel.description = "Cancel the run"
         buttons = ipywidgets.HBox(
             [self.scan, self.open, self.run, self.cancel], layout={"flex_flow": "row wrap"}
         )
         self.widget = ipywidgets.VBox([self.told, buttons, self.answer])
         self.widget.add_class("labkit-case-row")
+        if here.next == SCAN and here.practice and here.code.startswith(CODE):
+            self.scan.value = str(sample_scan())
+        if self.following.is_ours:
+            self.following.follow()
 
     def show(self, here: CaseNow) -> None:
         """Draw the line anew."""
-        first = self._here.folder != here.folder
         self._here = here
         self.told.value = _row(here)
         self.open.description = f"Open {here.next}"
         self.run.description = f"Run {here.next}"
-        if first and here.next == SCAN and here.practice and here.code.startswith(CODE):
-            self.scan.value = str(sample_scan())
-        if first and here.folder in _RUNS:
-            self._follow()
         self._weigh()
 
     def _weigh(self) -> None:
-        here, ours = self._here, self._here.folder in _RUNS
+        here, ours = self._here, self.following.is_ours
         _seen(self.scan, here.next == SCAN and not ours)
         for button in (self.open, self.run):
             _seen(button, bool(here.next) and not ours)
             button.disabled = not here.can_run
-        _seen(self.cancel, ours)
 
     def _scan(self) -> str:
         """The scan that is named; a relative path starts beside the folder of cases."""
@@ -204,61 +200,11 @@ class CaseLine:
 
     def _run(self) -> None:
         here, scan = self._here, self._scan()
-        if here.folder in _RUNS:
-            return
         self.run.disabled = True
-        self._errands.start(
-            lambda: RunBeside(here.folder, here.next, _decided(here, scan)),
-            self._started,
-            self._say,
-        )
-
-    def _started(self, run: RunBeside) -> None:
-        _RUNS[self._here.folder] = run
-        self._weigh()
-        self._follow()
-
-    def _follow(self) -> None:
-        run = _RUNS.get(self._here.folder)
-        if run is None:
-            self._say("")
-            return
-        if run.is_running:
-            word = "is being cancelled" if run.was_stopped else run.step()
-            taken = duration(run.seconds)
-            self.answer.value = (
-                f'<p style="color: {BUSY}"><b>▶ {escape(run.stage)}</b> {escape(word)}'
-                f" &nbsp; {taken} so far</p>"
-            )
-            self._errands.later(LOOK_AT_RUN_S, self._follow)
-            return
-        _RUNS.pop(self._here.folder)
-        self._ended(run)
-
-    def _ended(self, run: RunBeside) -> None:
-        trouble = run.trouble()
-        if run.was_stopped:
-            self._say(f"{run.stage} was cancelled. The case is as it was before.")
-        elif trouble:
-            self.answer.value = f'<p role="alert" style="color: {WRONG}">✘ {escape(trouble)}</p>'
-        else:
-            self._say(f"{run.stage}: {run.step()}")
-        run.forget()
-        self._weigh()
-        self._desk.look()
-
-    def _cancel(self) -> None:
-        run = _RUNS.get(self._here.folder)
-        if run is not None:
-            self.cancel.disabled = True
-            self._errands.start(run.stop, lambda _: self._let_go(), self._say)
-
-    def _let_go(self) -> None:
-        self.cancel.disabled = False
+        self.following.start(lambda: RunBeside(here.folder, here.next, _decided(here, scan)))
 
     def _say(self, words: str) -> None:
-        self.answer.value = f'<p role="status">{escape(words)}</p>' if words else ""
-        self._weigh()
+        self.following.say(words)
 
 
 def _count(cases: int) -> str:
@@ -269,7 +215,8 @@ def _decided(here: CaseNow, scan: str) -> Mapping[str, Mapping[str, object]]:
     """What the run is told: the scan; for an untouched sample case the demo's decisions."""
     told: dict[str, Mapping[str, object]] = {SCAN: {"source": scan}} if scan else {}
     case = Case(here.folder)
-    if is_sample(case.order) and case.current(here.next) is None and here.next in DECISIONS:
+    untouched = case.current(here.next) is None and accepted.kept(case, here.next) is None
+    if is_sample(case.order) and untouched and here.next in DECISIONS:
         told[here.next] = DECISIONS[here.next]
     return told
 
