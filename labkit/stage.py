@@ -31,7 +31,7 @@ from labkit.case import (
 )
 from labkit.errors import CaseError, InputError
 from labkit.files import content_digest, hashes_below, sha256_of, write_whole
-from labkit.parameters import Design, StageParameters, is_path, kept_as, model_of, validated
+from labkit.parameters import Design, StageParameters, is_path, model_of, validated
 
 RUN_VARIABLE = "LABKIT_RUN"
 """What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
@@ -83,6 +83,7 @@ class Stage:
         self.warnings: list[str] = []
         self.caveats: list[Caveat] = []
         self.tools = {"labkit": version("labkit")}
+        self._hand_made: set[str] = set()
         self.left_open: dict[str, str] = {}
         """What a person has set and not used yet: where, and in words what."""
         self._inherit_caveats()
@@ -159,6 +160,11 @@ class Stage:
     def output(self, name: str) -> Path:
         """Where a product goes."""
         return self.folder / name
+
+    def hand_made(self, name: str) -> Path:
+        """Where a product goes that a person makes: it is handed over with the decisions."""
+        self._hand_made.add(name)
+        return self.output(name)
 
     def check(
         self,
@@ -295,8 +301,7 @@ class Stage:
         self.accept({"operator": by.strip()})
         minutes = round((time.monotonic() - self._began_s) / 60, 2)
         acceptance = Acceptance(by=self.parameters.operator, at=now(), minutes=minutes)
-        fields = type(self.parameters).model_fields.values()
-        made = [self.folder / name for name in map(kept_as, fields) if name] if self._folder else []
+        made = [self.folder / name for name in sorted(self._hand_made)] if self._folder else []
         return accepted.keep(
             self.case, self.parameters, acceptance, [path for path in made if path.is_file()]
         )

@@ -82,7 +82,7 @@ class Review:
         words = f"{len(self._strokes)} strokes"
         if self._began_s is None:
             return f"{words}, {self.corrections.review_minutes:.1f} minutes in all."
-        return f"{words}, {self._minutes():.1f} minutes. Not accepted yet."
+        return f"{words}, {self._minutes():.1f} minutes. Not used yet."
 
     @property
     def is_open(self) -> bool:
@@ -189,9 +189,9 @@ class Review:
         now = self._parameters
         if other := {n: v for n, v in self._considered.items() if getattr(now, n) != v}:
             listed = ", ".join(f"{name} = {value}" for name, value in other.items())
-            return f"{words}; set but not accepted: {listed}", "action"
+            return f"{words}; set but not used: {listed}", "action"
         if self.is_open:
-            return f"{words}; drawn but not accepted: {len(self._strokes)}", "action"
+            return f"{words}; drawn but not used: {len(self._strokes)}", "action"
         if corrections.mask_sha256 not in ("", mask_sha256(mask)):
             return f"{words}, on another mask than the one that was accepted", "action"
         if corrections.strokes:

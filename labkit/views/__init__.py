@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labkit.views.parts import printable as printable
     from labkit.views.picture import Picture as Picture
     from labkit.views.planes import slices as slices
+    from labkit.views.records import record as record
     from labkit.views.reviews import review as review
     from labkit.views.scans import series as series
     from labkit.views.stacks import stack as stack
@@ -52,6 +53,7 @@ _HOMES = {
     "printable": "parts",
     "printing": "bars",
     "progress": "bars",
+    "record": "records",
     "review": "reviews",
     "series": "scans",
     "slices": "planes",

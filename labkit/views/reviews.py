@@ -7,6 +7,7 @@ has changed.  So there is one way in which a stroke becomes voxels, by hand and 
 import base64
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any, Protocol
 
 import ipywidgets
@@ -31,6 +32,8 @@ Box = tuple[slice, slice, slice]
 _PART_VOXELS = 32 << 20
 """Of a mask in one message: 4 MB, a bit for each."""
 
+_HERE = "the review of the mask"
+
 _TOOLS = (
     ("move the planes", "move"),
     ("add", "add"),
@@ -47,6 +50,13 @@ class Stage(Protocol):
     @property
     def headless(self) -> bool:
         """Whether nobody is there to look."""
+
+    @property
+    def left_open(self) -> dict[str, str]:
+        """What a person has set and not used yet: where, and in words what."""
+
+    def hand_made(self, name: str, /) -> Path:
+        """Where a product goes that a person makes."""
 
     def accept(self, values: dict[str, Any], /) -> str:
         """Take the values over; what to tell the person, or a `LabkitError`."""
@@ -66,6 +76,13 @@ class Review(Protocol):
     @property
     def said(self) -> str:
         """How far the person is, in words."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something was drawn and not used."""
+
+    def write(self, path: Path, /) -> None:
+        """Write what was drawn and used, if anything was."""
 
     def start(self) -> None:
         """The person begins."""
@@ -150,8 +167,8 @@ def review(stage: Stage, session: Review, *, title: str = "Review") -> Picture:
 
     In the page: the threshold's line follows its slider; *Mask* makes the mask anew with that
     threshold; brush and eraser correct it, *Undo* takes the last stroke back.  The clock of
-    the review runs from *Start*, or the first stroke, to *Accept*.  Nothing is decided before
-    *Accept* is pressed.
+    the review runs from *Start*, or the first stroke, to *Use this mask*.  Nothing is decided
+    before that is pressed.
 
     Parameters
     ----------
@@ -181,7 +198,7 @@ class _Desk:
             threshold_hu=float(session.decided(stage.parameters).threshold_hu),
         )
         self.seeds_lps_mm = list(places(stage.parameters.seeds_lps_mm))
-        self.planes.observe(lambda _: session.consider(self._values()), "threshold_hu")
+        self.planes.observe(lambda _: self._consider(), "threshold_hu")
         wide = {"style": {"description_width": "8em"}}
         tool = ipywidgets.Dropdown(options=_TOOLS, description="tool", **wide)
         brush = ipywidgets.Dropdown(options=("disc", "ball"), description="brush", **wide)
@@ -201,13 +218,13 @@ class _Desk:
             "Preview in 3D": self._preview,
         }
         buttons = [self._button(name, act) for name, act in actions.items()]
-        self.accept = ipywidgets.Button(description="Accept", button_style="primary")
-        self.accept.on_click(lambda _: self._accept())
+        self.use = ipywidgets.Button(description="Use this mask", button_style="primary")
+        self.use.on_click(lambda _: self._use())
         self.box = ipywidgets.VBox(
             [
                 ipywidgets.HBox([tool, brush, radius]),
                 self.planes,
-                ipywidgets.HBox([*buttons, self.accept]),
+                ipywidgets.HBox([*buttons, self.use]),
                 self.answer,
                 self.picture,
             ]
@@ -232,6 +249,7 @@ class _Desk:
             self.answer.value = _said(f"Not drawn: {error.errors()[0]['msg']}")
         else:
             self.answer.value = _said(self.session.said)
+        self._weigh()
 
     def _on_page(self, asked: dict[str, Any]) -> None:
         if "mask" in asked:
@@ -290,15 +308,31 @@ class _Desk:
         alt = escape(shown.alt, quote=True)
         self.picture.value = f'<img src="data:image/png;base64,{png}" alt="{alt}">'
 
-    def _accept(self) -> None:
+    def _use(self) -> None:
         try:
             self._remake()
             answer = self.stage.accept(self._values())
             self.session.accept()
+            self.session.write(self.stage.hand_made("strokes.json"))
         except LabkitError as error:
-            self.answer.value = _said(f"Not accepted. {error}")
+            self.answer.value = _said(f"Not used. {error}")
         else:
             self.answer.value = _said(f"{answer} {self.session.said}")
+        self._weigh()
+
+    def _consider(self) -> None:
+        self.session.consider(self._values())
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Note with the stage what is set or drawn here and not used yet."""
+        changed = [f"{name} = {value}" for name, value in self._values().items()]
+        if self.session.is_open:
+            changed.append("strokes")
+        if changed:
+            self.stage.left_open[_HERE] = ", ".join(changed)
+        else:
+            self.stage.left_open.pop(_HERE, None)
 
 
 def _said(text: str) -> str:

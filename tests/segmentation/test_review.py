@@ -45,7 +45,7 @@ def test_only_what_was_accepted_counts() -> None:
     add(review, 27, 15, 15)
     assert review.draft[15, 15, 27]
     assert np.array_equal(review.mask(PARAMETERS), plain)
-    assert review.finding(plain) == ("0 strokes; drawn but not accepted: 1", "action")
+    assert review.finding(plain) == ("0 strokes; drawn but not used: 1", "action")
     review.accept()
     corrected = review.mask(PARAMETERS)
     assert corrected[15, 15, 27]
@@ -58,7 +58,7 @@ def test_what_was_set_and_not_accepted_is_worth_a_look() -> None:
     review = opened()
     mask = review.mask(PARAMETERS)
     review.consider({"threshold_hu": 350, "threshold_from": "set"})
-    assert review.finding(mask) == ("0 strokes; set but not accepted: threshold_hu = 350", "action")
+    assert review.finding(mask) == ("0 strokes; set but not used: threshold_hu = 350", "action")
     moved = PARAMETERS.model_copy(update={"threshold_hu": 350})
     assert review.finding(review.mask(moved)) == ("none", "pass")  # accepted in another way
     review.consider({"threshold_hu": 360})

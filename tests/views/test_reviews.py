@@ -1,5 +1,7 @@
 """The review's side in Python: what the page is sent, and what its messages do."""
 
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import ipywidgets
@@ -23,6 +25,11 @@ class Stage:
     def __init__(self, *, headless: bool = False) -> None:
         self.headless = headless
         self.parameters: Any = Segmentation(threshold_hu=300)
+        self.left_open: dict[str, str] = {}
+        self.folder = Path(mkdtemp())
+
+    def hand_made(self, name: str) -> Path:
+        return self.folder / name
 
     def accept(self, values: dict[str, Any]) -> str:
         self.parameters = validated("02_segmentation", self.parameters.model_dump() | values)
@@ -113,7 +120,7 @@ def test_a_disc_lies_in_the_plane_it_was_drawn_in(
     assert set(drawn[:, 2 - through]) == {desk.planes.at_ijk[through]}
 
 
-def test_nothing_is_decided_before_accept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_decided_before_it_is_used(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
     desk = Desk(stage, scan(np.eye(3)), monkeypatch)
     desk.says({"mask": True})
@@ -122,12 +129,15 @@ def test_nothing_is_decided_before_accept(desk: Desk, monkeypatch: pytest.Monkey
     assert desk.page_shows_the_draft()
     assert desk.page.sum() == 5 * 5 * 7  # the soft end too
     assert stage.parameters.threshold_hu == 300
-    desk.buttons["Accept"].click()
+    assert stage.left_open == {"the review of the mask": "threshold_hu = 200, threshold_from = set"}
+    desk.buttons["Use this mask"].click()
     assert stage.parameters.threshold_hu == 200
     assert "Accepted." in desk.answer.value
     mask = desk.session.mask(stage.parameters)
     assert desk.session.finding(mask) == ("none", "pass")
     assert desk.session.corrections.mask_sha256
+    assert not stage.left_open
+    assert (stage.folder / "strokes.json").is_file()
 
 
 def test_brush_size_and_tool_come_from_the_fields_and_work_without_a_mouse(desk: Desk) -> None:
@@ -150,8 +160,8 @@ def test_a_refusal_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     desk.buttons["Mask"].click()
     assert "threshold_hu = 2000" in desk.answer.value  # outside the structure's window
     desk.planes.threshold_hu = 300.0
-    desk.buttons["Accept"].click()
-    assert "Not accepted." in desk.answer.value
+    desk.buttons["Use this mask"].click()
+    assert "Not used." in desk.answer.value
     assert "&lt;do&gt;" in desk.answer.value
     assert not desk.session.corrections.mask_sha256
 
@@ -170,11 +180,11 @@ def test_a_seed_keeps_its_piece_and_one_beside_the_structure_is_refused(
     desk.says({"seed": volume.to_lps([[0, 0, 0]])[0].tolist()})
     assert "a seed where the structure is not" in desk.answer.value
     assert desk.session.draft.sum() == 8
-    desk.buttons["Accept"].click()
+    desk.buttons["Use this mask"].click()
     assert segment(volume, stage.parameters).sum() == 8
     desk.buttons["Forget the seeds"].click()
     assert desk.page.sum() == large
-    desk.buttons["Accept"].click()
+    desk.buttons["Use this mask"].click()
     assert stage.parameters.seeds_lps_mm == ""
 
 
@@ -186,10 +196,10 @@ def test_a_measured_threshold_stays_measured_unless_the_hand_moves_it(
     desk = Desk(stage, scan(np.eye(3)), monkeypatch)
     found_hu = desk.session.threshold(stage.parameters).hu
     assert desk.planes.threshold_hu == found_hu != 300
-    desk.buttons["Accept"].click()
+    desk.buttons["Use this mask"].click()
     assert stage.parameters.threshold_from == "otsu"
     desk.planes.threshold_hu = 310.0
-    desk.buttons["Accept"].click()
+    desk.buttons["Use this mask"].click()
     assert (stage.parameters.threshold_from, stage.parameters.threshold_hu) == ("set", 310)
 
 
