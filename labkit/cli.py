@@ -305,15 +305,17 @@ def lab(
     folder: Annotated[Path, typer.Option(help="The lab's folder of cases.")] = Path(),
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     port: Annotated[int, typer.Option(help="0: any free port.")] = 0,
+    staff: Annotated[bool, typer.Option("--staff", help="The same without code.")] = False,
 ) -> None:
-    """JupyterLab at the notebook 00_start_here.
+    """JupyterLab at the notebook 00_start_here; with --staff its pages without code.
 
     Example: labkit lab
     """
     from labkit.lab import open_lab
     from labkit.procedures.notebooks import notebook_of
 
-    raise typer.Exit(open_lab(folder, notebook_of("00_start_here"), browser=browser, port=port))
+    first = notebook_of("00_start_here")
+    raise typer.Exit(open_lab(folder, first, browser=browser, port=port, staff=staff))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -251,7 +251,7 @@ class Stage:
         wanted = self.parameters.model_dump() | values
         names = model_of(self.name, wanted).model_fields  # another family: other parameters
         self.parameters = validated(self.name, {n: v for n, v in wanted.items() if n in names})
-        return "Used by the cells below: run them, or press Accept at the end."
+        return "Used from here on: run the cells below, or press Accept at the end."
 
     @property
     def operator(self) -> str:

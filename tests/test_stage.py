@@ -109,7 +109,7 @@ def test_inputs_are_hashed_when_they_are_read(case: Case) -> None:
 
 def test_accepted_decisions_are_those_that_the_record_holds(case: Case) -> None:
     stage = _begin(case, "02_segmentation")
-    assert "Used by the cells below" in stage.accept({"threshold_hu": 250})
+    assert "Used from here on" in stage.accept({"threshold_hu": 250})
     with pytest.raises(ParameterError):
         stage.accept({"threshold_hu": 9999})
     assert stage.record().parameters["threshold_hu"] == 250

@@ -15,7 +15,7 @@ from labkit.parameters.design import (
     Scaffold,
     SurgicalGuide,
 )
-from labkit.parameters.fields import bounds, choices, is_path, kept_as, places, unit, why
+from labkit.parameters.fields import bounds, choices, is_path, kept_as, named_in, places, unit, why
 from labkit.parameters.inspection import Inspection
 from labkit.parameters.printing import Printing
 from labkit.parameters.scan import Scan
@@ -51,6 +51,7 @@ __all__ = [
     "is_path",
     "kept_as",
     "model_of",
+    "named_in",
     "named_structures",
     "places",
     "unit",

@@ -40,6 +40,15 @@ def kept_as(field: FieldInfo) -> str:
     return _extra(field, "kept_as")
 
 
+def named_in(field: FieldInfo) -> str:
+    """Where the names that a field takes are listed, or an empty string.
+
+    ``printers``, ``materials``, ``qualities``, ``protocols``: profiles; ``fleet``: the lab's
+    own printers.
+    """
+    return _extra(field, "named_in")
+
+
 def form(field: FieldInfo) -> str:
     """How the text of a field is written; empty where any text does."""
     return _extra(field, "form")

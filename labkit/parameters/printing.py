@@ -11,10 +11,12 @@ class Printing(StageParameters):
     """Where the G-code is printed, and on whose word."""
 
     stage: ClassVar[str] = "05_printing"
+    rare: ClassVar[frozenset[str]] = frozenset({"attempt", "silence_limit_s"})
 
     printer: str = Field(
         default="practice",
         description="name of a printer; practice: nothing real prints",
+        json_schema_extra={"named_in": "fleet"},
     )
     attempt: int = Field(
         default=1, ge=1, le=99, description="raise it to print again, after a person has looked"

@@ -11,6 +11,9 @@ class Scan(StageParameters):
     """Which images become the volume."""
 
     stage: ClassVar[str] = "01_scan"
+    rare: ClassVar[frozenset[str]] = frozenset(
+        {"largest_gap_mm", "interpolate_missing", "keep_dicom"}
+    )
 
     source: str = Field(
         default="",
@@ -21,7 +24,9 @@ class Scan(StageParameters):
         default="", description="key of the series in the table; empty: the one proposed"
     )
     protocol: str = Field(
-        default="bone_model", description="name of the limits that the scan is judged by"
+        default="bone_model",
+        description="name of the limits that the scan is judged by",
+        json_schema_extra={"named_in": "protocols"},
     )
     largest_gap_mm: float = Field(
         default=2.5,

@@ -13,6 +13,13 @@ class Segmentation(StageParameters):
     """What of the volume becomes a surface."""
 
     stage: ClassVar[str] = "02_segmentation"
+    rare: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("crop_lps_mm", "seeds_lps_mm", "smallest_piece_mm3", "open_mm", "close_mm"),
+            *("split_neck_mm", "fill_holes_mm3", "half_height_bound_mm", "smoothing_bound_mm"),
+            *("decimation_bound_mm", "strokes", "mask_from", "mask_file", "model"),
+        }
+    )
 
     structure: Structure = Field(
         default="bone", description="what to take; sets the window that the threshold must lie in"

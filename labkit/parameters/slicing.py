@@ -11,10 +11,23 @@ class Slicing(StageParameters):
     """How the part becomes G-code."""
 
     stage: ClassVar[str] = "04_slicing"
+    rare: ClassVar[frozenset[str]] = frozenset({"tensile_bar", "gcode_from", "gcode_file"})
 
-    printer: str = Field(default="practice", description="name of the printer's profile")
-    material: str = Field(default="PLA", description="name of the material's profile")
-    quality: str = Field(default="standard", description="name of the quality's profile")
+    printer: str = Field(
+        default="practice",
+        description="name of the printer's profile",
+        json_schema_extra={"named_in": "printers"},
+    )
+    material: str = Field(
+        default="PLA",
+        description="name of the material's profile",
+        json_schema_extra={"named_in": "materials"},
+    )
+    quality: str = Field(
+        default="standard",
+        description="name of the quality's profile",
+        json_schema_extra={"named_in": "qualities"},
+    )
     layer_height_mm: float = Field(
         default=0.0,
         ge=0,

@@ -13,6 +13,8 @@ class StageParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     stage: ClassVar[str]
+    rare: ClassVar[frozenset[str]] = frozenset()
+    """Names of what is rarely set otherwise: folded away before a person."""
 
     case_dir: str = Field(
         default="", description="the case folder", json_schema_extra={"path": True}

@@ -8,17 +8,23 @@ import ipywidgets
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from labkit import equipment
 from labkit.case import Caveat
 from labkit.errors import LabkitError
-from labkit.parameters import StageParameters, bounds, choices, model_of, unit, why
+from labkit.parameters import StageParameters, bounds, choices, model_of, named_in, unit, why
+from labkit.printing.printers import registered_printers
+from labkit.protocols import known_protocols
 from labkit.views.presence import somebody_looks_on
 from labkit.views.words import Words, joined, message, table
 
 _FIXED = {"case_dir"}
 """Settled before the notebook is open: shown nowhere as a choice."""
 
+_ASKED_LAST = {"operator"}
+"""Asked for beside *Accept* (`labkit.views.records`), so not here."""
+
 _HERE = "the parameters"
-_AS_THEY_ARE = "The cells below use these values. Change them, then press Use these values."
+_AS_THEY_ARE = "These values are used. Change them, then press Use these values."
 
 
 class Stage(Protocol):
@@ -65,54 +71,75 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
         shown = table(rows, ["parameter", "value", "unit", "range", "what it does"])
         return joined([message(text) for text in _inherited(stage)] + [shown])
 
-    inputs: dict[str, ipywidgets.DOMWidget] = {}
-    button = ipywidgets.Button(description="Use these values", button_style="primary")
-    answer = ipywidgets.HTML(_said(taken_up or _AS_THEY_ARE))
-    known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
-    box = ipywidgets.VBox()
-    used: dict[str, Any] = {}
+    return _Panel(stage, values, taken_up).box
 
-    def on_use(_: ipywidgets.Button) -> None:
-        now = changed()
-        try:
-            answer.value = _said(stage.accept(dict(now)))
-        except LabkitError as error:
-            answer.value = _said(f"Not used. {error}")
-        else:
-            used.update(now)
-            stage.left_open.pop(_HERE, None)
 
-    def changed() -> dict[str, Any]:
+class _Panel:
+    """The fields, the button that uses them, and what to tell of it."""
+
+    def __init__(self, stage: Stage, values: Mapping[str, Any], taken_up: str) -> None:
+        self._stage = stage
+        self._inputs: dict[str, ipywidgets.DOMWidget] = {}
+        self._known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
+        self._answer = ipywidgets.HTML(_said(taken_up or _AS_THEY_ARE))
+        self._rare, self._more = ipywidgets.VBox(), ipywidgets.Button(layout={"width": "auto"})
+        self._more.on_click(lambda _: self._fold(self._rare.layout.display is None))
+        self._button = ipywidgets.Button(description="Use these values", button_style="primary")
+        self._button.on_click(lambda _: self._use())
+        self.box = ipywidgets.VBox()
+        self._fill(values)
+        self._used = self._now()
+
+    def _now(self) -> dict[str, Any]:
+        return {name: entry.value for name, entry in self._inputs.items()}
+
+    def _changed(self) -> dict[str, Any]:
         # no others: what was decided elsewhere meanwhile, beside a picture, must stay
-        now = {name: entry.value for name, entry in inputs.items()}
-        return {n: value for n, value in now.items() if n not in used or used[n] != value}
+        used = self._used
+        return {n: v for n, v in self._now().items() if n not in used or used[n] != v}
 
-    def on_change(_: object) -> None:
-        if now := changed():
-            stage.left_open[_HERE] = ", ".join(now)
-            answer.value = _said(f"Changed: {stage.left_open[_HERE]}. Press Use these values.")
+    def _use(self) -> None:
+        now = self._changed()
+        try:
+            self._answer.value = _said(self._stage.accept(dict(now)))
+        except LabkitError as error:
+            self._answer.value = _said(f"Not used. {error}")
         else:
-            stage.left_open.pop(_HERE, None)
-            answer.value = _said(_AS_THEY_ARE)
+            self._used.update(now)
+            self._stage.left_open.pop(_HERE, None)
 
-    def on_other_model(_: object) -> None:
-        fill({name: entry.value for name, entry in inputs.items()})
-        on_change(_)
+    def _on_change(self, _: object) -> None:
+        if now := self._changed():
+            self._stage.left_open[_HERE] = ", ".join(now)
+            self._answer.value = _said(f"Changed: {', '.join(now)}. Press Use these values.")
+        else:
+            self._stage.left_open.pop(_HERE, None)
+            self._answer.value = _said(_AS_THEY_ARE)
 
-    def fill(now: Mapping[str, Any]) -> None:
-        fields = _fields(_model(type(stage.parameters), now))
-        inputs.clear()
+    def _on_other_model(self, _: object) -> None:
+        self._fill(self._now())
+        self._on_change(_)
+
+    def _fill(self, now: Mapping[str, Any]) -> None:
+        model = _model(type(self._stage.parameters), now)
+        fields = {n: f for n, f in _fields(model).items() if n not in _ASKED_LAST}
+        self._inputs.clear()
         for name, field in fields.items():
-            inputs[name] = _input(name, field, now.get(name, field.default))
+            entry = self._inputs[name] = _input(name, field, now.get(name, field.default))
             other = _chooses_model(field)
-            inputs[name].observe(on_other_model if other else on_change, "value")
-        lines = [ipywidgets.VBox([inputs[n], _help(f)]) for n, f in fields.items()]
-        box.children = [*known, *lines, button, answer]
+            entry.observe(self._on_other_model if other else self._on_change, "value")
+        lines = {n: ipywidgets.VBox([self._inputs[n], _help(f)]) for n, f in fields.items()}
+        folded = [n for n in fields if n in _rare(model) and now.get(n) == fields[n].default]
+        self._rare.children = [lines[name] for name in folded]
+        self._fold(True)
+        seen = [line for name, line in lines.items() if name not in folded]
+        below = [self._more, self._rare] if folded else []
+        self.box.children = [*self._known, *seen, *below, self._button, self._answer]
 
-    button.on_click(on_use)
-    fill(values)
-    used.update({name: entry.value for name, entry in inputs.items()})
-    return box
+    def _fold(self, away: bool) -> None:
+        self._rare.layout.display = "none" if away else None
+        word = "Show" if away else "Hide"
+        self._more.description = f"{word} {len(self._rare.children)} more values"
 
 
 def _model(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseModel]:
@@ -121,6 +148,10 @@ def _model(model: type[BaseModel], values: Mapping[str, Any]) -> type[BaseModel]
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {name: field for name, field in model.model_fields.items() if name not in _FIXED}
+
+
+def _rare(model: type[BaseModel]) -> frozenset[str]:
+    return model.rare if issubclass(model, StageParameters) else frozenset()
 
 
 def _chooses_model(field: FieldInfo) -> bool:
@@ -143,6 +174,8 @@ def _input(name: str, field: FieldInfo, value: Any) -> ipywidgets.DOMWidget:
     }
     if words := choices(field):
         return ipywidgets.Dropdown(options=words, **look)
+    if listed := named_in(field):
+        return ipywidgets.Combobox(options=_names(listed), **look)
     if isinstance(value, bool):
         return ipywidgets.Checkbox(indent=True, **look)
     if isinstance(value, int) and low is not None and high is not None:
@@ -152,6 +185,18 @@ def _input(name: str, field: FieldInfo, value: Any) -> ipywidgets.DOMWidget:
     if isinstance(value, int | float):
         return (ipywidgets.IntText if isinstance(value, int) else ipywidgets.FloatText)(**look)
     return ipywidgets.Text(**look)
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    """The names that one may choose from; another one is refused by the stage."""
+    try:
+        if listed == "protocols":
+            return tuple(known_protocols())
+        if listed == "fleet":
+            return ("practice", *registered_printers())
+        return tuple(equipment.known(listed))  # type: ignore[arg-type]
+    except LabkitError:  # a faulty list: the stage says so when a name of it is used
+        return ()
 
 
 def _help(field: FieldInfo) -> ipywidgets.HTML:

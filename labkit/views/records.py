@@ -9,7 +9,7 @@ import ipywidgets
 
 from labkit.case import STAGES, Case, Check, Result, Verdict, read_result
 from labkit.errors import LabkitError
-from labkit.parameters import unit
+from labkit.parameters import is_path, unit
 from labkit.procedures.beside import RunBeside
 from labkit.procedures.by_hand import notebook_for
 from labkit.procedures.holding import at_work

@@ -38,9 +38,20 @@ class Stage:
 def opened(stage: Stage) -> tuple[dict[str, Any], ipywidgets.Button, ipywidgets.HTML]:
     box = views.panel(stage)
     assert isinstance(box, ipywidgets.VBox)
-    *lines, button, answer = box.children
-    inputs = {line.children[0].description.split(" ")[0]: line.children[0] for line in lines}
-    return inputs, button, answer
+    *_, button, answer = box.children
+    return fields_of(box), button, answer
+
+
+def fields_of(box: ipywidgets.VBox) -> dict[str, Any]:
+    """Each field by its name, those that are folded away, too."""
+    found: dict[str, Any] = {}
+    for line in box.children:
+        if isinstance(line, ipywidgets.VBox) and line.children:
+            if isinstance(line.children[0], ipywidgets.VBox):
+                found |= fields_of(line)
+            else:
+                found[line.children[0].description.split(" ")[0]] = line.children[0]
+    return found
 
 
 def test_headless_it_is_a_table_of_every_parameter() -> None:
@@ -77,7 +88,7 @@ def test_every_stage_has_its_fields_and_they_hold_what_the_model_holds(model: ty
     stage = Stage(headless=False, parameters=model())
     inputs, _, _ = opened(stage)
     for name, value in stage.parameters.model_dump().items():
-        if name != "case_dir":
+        if name not in ("case_dir", "operator"):
             assert inputs[name].value == value
             assert type(inputs[name].value) is type(value)
 
@@ -127,14 +138,11 @@ def test_another_family_of_parts_brings_its_own_fields_and_keeps_the_common_ones
     box = views.panel(stage)
     assert isinstance(box, ipywidgets.VBox)
 
-    def inputs() -> dict[str, Any]:
-        lines = [line for line in box.children if isinstance(line, ipywidgets.VBox)]
-        return {line.children[0].description.split(" ")[0]: line.children[0] for line in lines}
-
-    inputs()["material"].value = "PETG"
-    inputs()["device"].value = "dosage form"
-    assert set(inputs()) == set(FAMILIES["dosage form"].model_fields) - {"case_dir"}
-    assert inputs()["material"].value == "PETG"
+    fields_of(box)["material"].value = "PETG"
+    fields_of(box)["device"].value = "dosage form"
+    expected_names = set(FAMILIES["dosage form"].model_fields) - {"case_dir", "operator"}
+    assert set(fields_of(box)) == expected_names
+    assert fields_of(box)["material"].value == "PETG"
     box.children[-2].click()
     expected = FAMILIES["dosage form"](material="PETG")
     assert stage.accepted == [expected.model_dump()]
@@ -161,3 +169,36 @@ def test_numbers_without_bounds_have_fields_too() -> None:
     inputs, _, _ = opened(Stage(headless=False, parameters=Open()))
     assert type(inputs["count"]) is ipywidgets.IntText
     assert type(inputs["share"]) is ipywidgets.FloatText
+
+
+def test_what_is_rarely_set_is_folded_away_unless_it_is_set() -> None:
+    box = views.panel(Stage(headless=False, parameters=Segmentation(open_mm=1.0)))
+    assert isinstance(box, ipywidgets.VBox)
+    *seen, more, rare, _, _ = box.children
+    names = [line.children[0].description.split(" ")[0] for line in seen]
+    assert names == [
+        "structure",
+        "threshold_hu",
+        "threshold_from",
+        "components",
+        "open_mm",
+        "structures",
+    ]
+    assert more.description == f"Show {len(Segmentation.rare) - 1} more values"
+    assert rare.layout.display == "none"
+    more.click()
+    assert rare.layout.display is None
+    assert more.description.startswith("Hide")
+
+
+def test_names_of_profiles_are_offered(lab_home: object) -> None:
+    inputs, _, _ = opened(Stage(headless=False, parameters=MODELS["04_slicing"]()))
+    assert {"practice", "MK3S"} <= set(inputs["printer"].options)
+    assert "PETG" in inputs["material"].options
+    inputs, _, _ = opened(Stage(headless=False, parameters=MODELS["05_printing"]()))
+    assert inputs["printer"].options == ("practice",)
+
+
+@pytest.mark.parametrize("model", MODELS.values())
+def test_only_names_of_the_model_are_rare(model: Any) -> None:
+    assert model.rare <= model.model_fields.keys()

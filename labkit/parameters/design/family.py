@@ -56,9 +56,15 @@ class Design(StageParameters):
 
     device: Device = device("anatomical model")
     printer: str = Field(
-        default="practice", description="the printer whose limits the part is held against"
+        default="practice",
+        description="the printer whose limits the part is held against",
+        json_schema_extra={"named_in": "printers"},
     )
-    material: str = Field(default="PLA", description="the material it is to be made of")
+    material: str = Field(
+        default="PLA",
+        description="the material it is to be made of",
+        json_schema_extra={"named_in": "materials"},
+    )
     orientation: Literal["as designed", "proposed"] = Field(
         default="as designed", description="how it lies on the plate"
     )
