@@ -191,7 +191,9 @@ def _decided(stage: Stage) -> str:
     rows = [
         (name, getattr(stage.parameters, name), unit(field), field.default)
         for name, field in type(stage.parameters).model_fields.items()
-        if name not in ("case_dir", "operator") and getattr(stage.parameters, name) != field.default
+        if name != "operator"
+        and not is_path(field)  # where it lies concerns nobody, and may name the patient
+        and getattr(stage.parameters, name) != field.default
     ]
     html = ""
     if rows:

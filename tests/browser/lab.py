@@ -1,5 +1,6 @@
 """A real JupyterLab with one notebook, started and stopped."""
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page
 from labkit import processes
 from labkit.lab import lab_command
 from labkit.views import offscreen
+from tests.conftest import PROJECT
 
 TOKEN = "a-token-for-the-test"
 
@@ -40,15 +42,32 @@ def running_lab(
     ----------
     python : of another environment, whose JupyterLab and kernel are to run.
     """
-    folder, home = place / "lab", place / "home"
+    folder = place / "lab"
     folder.mkdir()
-    home.mkdir(exist_ok=True)
     v4 = nbformat.v4
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [v4.new_code_cell(source.strip()) for source in sources]
     nbformat.write(
         v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "a.ipynb"
     )
+    with _started(folder, Path("a.ipynb"), place / "home", python=python) as server:
+        yield server
+
+
+@contextmanager
+def running_kit(place: Path) -> Iterator[Server]:
+    """JupyterLab as `labkit lab` starts it, in a lab's folder with a copy of the notebooks."""
+    folder = place / "lab"
+    shutil.copytree(PROJECT / "notebooks", folder / "notebooks")
+    with _started(folder, Path("notebooks/00_start_here.ipynb"), place / "home") as server:
+        yield server
+
+
+@contextmanager
+def _started(
+    folder: Path, notebook: Path, home: Path, *, python: Path | None = None
+) -> Iterator[Server]:
+    home.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,14 +77,15 @@ def running_lab(
         patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
         patch.setenv("JUPYTER_TOKEN", TOKEN)
         patch.delenv("JUPYTER_CONFIG_PATH", raising=False)
+        patch.delenv("JUPYTER_PATH", raising=False)
         patch.setattr(offscreen, "window_class", lambda: None)
-        command, environment = lab_command(folder, Path("a.ipynb"), browser=False, port=port)
+        command, environment = lab_command(folder, notebook, browser=False, port=port)
     if python is not None:
         command[0] = str(python)
     log = home / "server.log"
     pid = processes.start(command, log=log, environment=environment)
     try:
-        server = Server(port, folder / "a.ipynb")
+        server = Server(port, folder / notebook)
         _wait_until_up(server, log)
         yield server
     finally:
@@ -87,6 +107,11 @@ def run_all(server: Server, page: Page) -> None:
     """Open the notebook and run its cells from the menu."""
     page.goto(server.url(""))  # the default page: the notebook that was named
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    run_cells(page)
+
+
+def run_cells(page: Page) -> None:
+    """Run the cells of the notebook in front, from the menu."""
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

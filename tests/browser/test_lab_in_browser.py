@@ -17,7 +17,11 @@ from labkit.parameters import Segmentation, validated
 class Stage:
     headless = False
     caveats = ()
+    left_open = {}
     parameters = Segmentation()
+
+    def resume(self):
+        return ""
 
     def accept(self, values):
         chosen = validated("02_segmentation", values)
@@ -65,14 +69,14 @@ def test_a_notebook_by_hand(server: Server, page: Page) -> None:
     threshold = page.get_by_label("threshold_hu (HU)")
     threshold.fill("250")
     threshold.press("Tab")
-    page.get_by_role("button", name="Accept").click()
+    page.get_by_role("button", name="Use these values").click()
     said = page.get_by_role("status").filter(has_text="HU taken on")
     said.wait_for()
     assert said.inner_text() == "250 HU taken on MainThread"  # not on a subshell's thread
 
     threshold.fill("260")
     threshold.press("Tab")
-    page.get_by_role("status").filter(has_text="Changed: press Accept again.").wait_for()
+    page.get_by_role("status").filter(has_text="Changed: threshold_hu.").wait_for()
 
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     hosts = {urlsplit(url).hostname for url in server.asked if url.startswith(("http", "ws"))}

@@ -12,6 +12,7 @@ from tests.browser.lab import Server, planes_without_faults, running_lab
 # k to the right.
 REVIEW = """
 import numpy as np
+from pathlib import Path
 from types import SimpleNamespace
 from labkit import segmentation, views
 from labkit.parameters import Segmentation, validated
@@ -30,7 +31,10 @@ class Stage(SimpleNamespace):
         mask = review.mask(self.parameters)
         return f"{self.parameters.threshold_hu} HU, {int(review.draft.sum())} voxels."
 
-stage = Stage(headless=False, parameters=Segmentation())
+    def hand_made(self, name):
+        return Path(name)
+
+stage = Stage(headless=False, parameters=Segmentation(), left_open={})
 review = segmentation.Review(volume, stage.parameters)
 views.review(stage, review, title="Bone")
 """
@@ -106,7 +110,7 @@ def test_draw_erase_undo_threshold_and_accept(desk: Locator) -> None:
     page.get_by_role("button", name="Mask", exact=True).click()
     wait_for_tint(desk, "coronal", coronal + 10 * 20)
 
-    page.get_by_role("button", name="Accept").click()
+    page.get_by_role("button", name="Use this mask").click()
     said = page.get_by_role("status").filter(has_text="200 HU")
     said.wait_for()
     assert f"{20 * 20 * 40 + 43} voxels" in said.inner_text()
