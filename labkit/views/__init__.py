@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from labkit.views.bars import progress as progress
     from labkit.views.countdowns import countdown as countdown
     from labkit.views.decisions import panel as panel
+    from labkit.views.deviation_map import deviations as deviations
     from labkit.views.failures import where_it_fails as where_it_fails
     from labkit.views.fidelities import fidelity as fidelity
     from labkit.views.fleet import fleet_board as fleet_board
@@ -40,6 +41,7 @@ _HOMES = {
     "checks": "words",
     "countdown": "countdowns",
     "details": "parts",
+    "deviations": "deviation_map",
     "difference": "parts",
     "fidelity": "fidelities",
     "fleet_board": "fleet",
