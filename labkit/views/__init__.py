@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labkit.views.fidelities import fidelity as fidelity
     from labkit.views.fleet import fleet_board as fleet_board
     from labkit.views.live_planes import viewer as viewer
+    from labkit.views.measuring_table import measuring as measuring
     from labkit.views.parts import details as details
     from labkit.views.parts import difference as difference
     from labkit.views.parts import printable as printable
@@ -47,6 +48,7 @@ _HOMES = {
     "fleet_board": "fleet",
     "joined": "words",
     "machine": "start",
+    "measuring": "measuring_table",
     "message": "words",
     "new_case": "start",
     "panel": "decisions",
