@@ -144,12 +144,12 @@ class Stage:
         return result
 
     def path_or_kept(self, parameter: str, name: str) -> Path | None:
-        """As `path`; where none is named, the copy ``name`` in this stage's last revision."""
+        """As `path`; where none is named, ``name`` as made here, or as in the last revision."""
         place = self.path(parameter)
-        folder = self.case.current(self.name)
-        if place is None and folder is not None and (folder / name).is_file():
-            place = folder / name
-            self._sources[parameter] = content_digest(place)
+        for folder in (self._folder, self.case.current(self.name)):
+            if place is None and folder is not None and (folder / name).is_file():
+                place = folder / name
+                self._sources[parameter] = content_digest(place)
         return place
 
     def tell(self, progress: object) -> None:

@@ -5,7 +5,9 @@ import pytest
 from labkit.errors import InspectionError
 from labkit.inspection import (
     Item,
+    Sheet,
     judge,
+    keep_table,
     measurements,
     plan,
     read_measurements,
@@ -82,3 +84,99 @@ def test_virtual_measurements_say_that_they_are(tmp_path: Path) -> None:
 def test_a_part_without_features_cannot_be_inspected() -> None:
     with pytest.raises(InspectionError, match="without a dimension"):
         plan([])
+
+
+LIMITS = {"tolerance_mm": 1.0, "action_mm": 0.5}
+
+
+def _typed(**values: str) -> Sheet:
+    sheet = Sheet(ITEMS)
+    for feature, text in values.items():
+        sheet.type(feature, "measured", text)
+    return sheet
+
+
+def test_a_kept_table_may_be_the_product_itself(tmp_path: Path) -> None:
+    path = _table(tmp_path / "t.csv", "feature,measured_mm\nwidth,10.2\n")
+    keep_table(path, path)
+    assert read_measurements(path) == {"width": (10.2, "", "")}
+
+
+def test_what_is_typed_is_judged_at_once_and_counts_when_it_is_written(tmp_path: Path) -> None:
+    sheet = _typed(width="10.7")
+    assert (sheet.filled, sheet.changed) == (1, True)
+    first, second = sheet.judged(**LIMITS)
+    assert (first.verdict, second.verdict) == ("action", "not done")
+    assert first.deviation_mm == pytest.approx(0.7)
+    assert sheet.unused({}) == ["width"]
+    sheet.type("height", "measured", "40,05")
+    sheet.type("height", "instrument", "caliper 7")
+    sheet.type("height", "remark", 'warm; "a little"')
+    sheet.write(tmp_path / "measurements.csv")
+    assert not sheet.changed
+    used = read_measurements(tmp_path / "measurements.csv")
+    assert used == {
+        "width": (10.7, "caliper", ""),
+        "height": (40.05, "caliper 7", 'warm; "a little"'),
+    }
+    assert sheet.warnings(used, virtual=False) == []
+    again = Sheet(ITEMS, tmp_path / "measurements.csv")
+    assert again.lines["height"].measured == "40.05"
+    assert again.lines["height"].instrument == "caliper 7"
+    assert not again.changed
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({}, "nothing is measured"),
+        ({"width": "10"}, "missing: height"),
+        ({"width": "10", "height": "-40"}, "impossible: height"),
+        ({"width": "0", "height": "40"}, "impossible: width"),
+        ({"width": "no number", "height": ""}, "impossible: width"),
+        ({"width": "inf", "height": "40"}, "impossible: width"),
+    ],
+)
+def test_what_is_missing_or_impossible_is_not_written(
+    tmp_path: Path, values: dict[str, str], found: str
+) -> None:
+    with pytest.raises(InspectionError, match=found):
+        _typed(**values).write(tmp_path / "measurements.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dimension_may_be_left_out_with_a_reason_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "measurements.csv"
+    sheet = _typed(width="10")
+    sheet.type("height", "remark", "broken off")
+    sheet.write(path)
+    assert set(read_measurements(path)) == {"width"}
+    assert Sheet(ITEMS, path).lines["height"].remark == "broken off"
+
+
+def test_a_table_of_an_earlier_plan_gives_what_is_still_measured(tmp_path: Path) -> None:
+    path = _table(tmp_path / "t.csv", "feature;measured_mm\nwidth;10,25\ndepth;3\n")
+    sheet = Sheet(ITEMS, path)
+    assert sheet.strange == ("depth",)
+    assert sheet.lines["width"].measured == "10.25"
+    assert sheet.lines["width"].instrument == "caliper"
+
+
+def test_the_record_says_what_was_typed_and_not_used(tmp_path: Path) -> None:
+    sheet = _typed(width="10.2")
+    said = sheet.warnings({"width": (10.0, "virtual caliper", "practice")}, virtual=True)
+    assert "virtual calipers" in said[0]
+    assert said[1] == "typed by hand and not used: width"
+    sheet.type("height", "measured", "40")
+    sheet.write(tmp_path / "m.csv")
+    named = {"width": (10.2, "", ""), "height": (41.0, "", "")}
+    assert sheet.warnings(named, virtual=False) == ["typed by hand and not used: height"]
+    sheet.type("width", "measured", "")
+    assert sheet.unused({"width": (10.2, "", ""), "height": (40.0, "", "")}) == ["width"]
+
+
+def test_what_was_typed_in_an_earlier_table_comes_along() -> None:
+    sheet = Sheet(ITEMS)
+    sheet.take_over(_typed(width="10.2"))
+    assert sheet.lines["width"].measured == "10.2"
+    assert sheet.changed and sheet.unused({}) == ["width"]

@@ -157,6 +157,29 @@ def test_a_table_that_was_given_once_is_kept_for_the_next_time(case: Case) -> No
     assert kept == case.root / "06_inspection" / "measurements.csv"
 
 
+def test_a_named_file_counts_first_then_what_was_made_here_then_the_last_revision(
+    case: Case,
+) -> None:
+    first = _begin(case, "06_inspection")
+    write_whole(first.output("measurements.csv"), "last revision")
+    first.record()
+    named = case.root.parent / "named.csv"
+    write_whole(named, "named")
+    ask = ("measurements_csv", "measurements.csv")
+
+    stage = _begin(case, "06_inspection")
+    assert stage.path_or_kept(*ask) == case.root / "06_inspection" / "measurements.csv"
+    write_whole(stage.output("measurements.csv"), "made here")
+    assert stage.path_or_kept(*ask) == stage.output("measurements.csv")
+    stage.accept({"measurements_csv": str(named)})
+    assert stage.path_or_kept(*ask) == named
+    stage.accept({"measurements_csv": ""})
+    assert stage.path_or_kept(*ask) == stage.output("measurements.csv")
+    made = content_digest(stage.output("measurements.csv"))
+    assert stage.record().details["sources"] == {"measurements_csv": made}
+    assert stage.path_or_kept(*ask) == case.root / "06_inspection.r2" / "measurements.csv"
+
+
 def test_a_caveat_travels_to_every_later_stage_and_is_hashed_there(case: Case) -> None:
     scan = _begin(case)
     scan.caveat("two of 60 images are made up")

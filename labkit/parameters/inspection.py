@@ -14,7 +14,7 @@ class Inspection(StageParameters):
 
     measurements_csv: str = Field(
         default="",
-        description="the filled table; empty: virtual calipers, for practice prints only",
+        description="the filled table; empty: as typed, or virtual calipers for practice",
         json_schema_extra={"path": True, "kept_as": "measurements.csv"},
     )
     tolerance_mm: float = Field(

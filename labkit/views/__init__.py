@@ -8,10 +8,12 @@ if TYPE_CHECKING:
     from labkit.views.bars import progress as progress
     from labkit.views.countdowns import countdown as countdown
     from labkit.views.decisions import panel as panel
+    from labkit.views.deviation_map import deviations as deviations
     from labkit.views.failures import where_it_fails as where_it_fails
     from labkit.views.fidelities import fidelity as fidelity
     from labkit.views.fleet import fleet_board as fleet_board
     from labkit.views.live_planes import viewer as viewer
+    from labkit.views.measuring_table import measuring as measuring
     from labkit.views.parts import details as details
     from labkit.views.parts import difference as difference
     from labkit.views.parts import printable as printable
@@ -41,11 +43,13 @@ _HOMES = {
     "checks": "words",
     "countdown": "countdowns",
     "details": "parts",
+    "deviations": "deviation_map",
     "difference": "parts",
     "fidelity": "fidelities",
     "fleet_board": "fleet",
     "joined": "words",
     "machine": "start",
+    "measuring": "measuring_table",
     "message": "words",
     "new_case": "start",
     "panel": "decisions",

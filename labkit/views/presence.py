@@ -18,13 +18,15 @@ def somebody_looks_on() -> bool:
     """Whether the notebook runs in front of a person: JupyterLab or Voilà, not papermill.
 
     A front-end with a person says with every cell that it can ask for input; papermill and
-    nbconvert say that they cannot.
+    nbconvert say that they cannot.  Voilà says so too, and has a person before it all the same.
     """
     if os.environ.get(RUN_VARIABLE):
         return False
     kernel: Any = getattr(get_ipython(), "kernel", None)
     if kernel is None:
         return False
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
+        return True
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,6 +1,6 @@
 """A surface from two sides, with its size, and with a signed map of distances if there is one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,7 +69,68 @@ _SIDES: dict[str, tuple[_Side, _Side]] = {
     ),
 }
 _CORNER = _Side("from the front right", (1, 1, 0), (-1, 1, 2), ("", "", "", ""))
+_NO_GL = " · drawn without a graphics library"
 _NAMES = {"LPS": ("R to L", "A to P", "I to S"), "plate": ("X", "Y", "Z")}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A surface as one side of a picture shows it.
+
+    Parameters
+    ----------
+    ax : its axes are in mm, the middle of the surface is at 0, 0.
+    axes : (3, 3) float64: the rows are right, up, and towards the viewer.
+    centre : (2,) float64, mm: what lies at 0, 0, right and up.
+    """
+
+    ax: Axes
+    axes: Array
+    centre: Array
+
+    def of(self, places: Array) -> Array:
+        """(n, 2) mm in the axes: where places (n, 3), mm in the surface's frame, are seen."""
+        return np.asarray(places @ self.axes[:2].T - self.centre)
+
+
+def two_sides(
+    figure: Figure,
+    mesh: trimesh.Trimesh,
+    spots: Sequence[tuple[float, float, float, float]],
+    *,
+    frame: Frame,
+) -> tuple[list[Sight], str]:
+    """A plain surface drawn into a figure from two sides, to be drawn upon.
+
+    Parameters
+    ----------
+    spots : of both sides: left, bottom, width and height, in shares of the figure.
+
+    Returns
+    -------
+    sights, words : of the sides, and the surface's size in mm as the picture says it.
+    """
+    paint, with_gl = _Paint(None, 0.0), _graphics()
+    sights = [
+        _draw(figure.add_axes(spot), mesh, side, paint, with_gl, {})
+        for side, spot in zip(_SIDES[frame], spots, strict=True)
+    ]
+    words = size_in_words(mesh, frame)
+    figure.text(
+        *(0.99, 1 - 14 / figure.bbox.height, words + ("" if with_gl else _NO_GL)),
+        ha="right",
+        va="top",
+        fontsize=9,
+        color=INK,
+    )
+    return sights, words
+
+
+def size_in_words(mesh: trimesh.Trimesh, frame: Frame) -> str:
+    """The bounding size of a surface in mm, with the names of its axes."""
+    return " × ".join(
+        f"{mm:.1f} mm ({name})" for mm, name in zip(mesh.extents, _NAMES[frame], strict=True)
+    )
 
 
 def surface(
@@ -112,15 +173,12 @@ def surface(
     parts = parts or {}
     signed = spread_mm is None
     paint = _Paint(values_mm, limit_mm, _of_the_nearest(mesh, parts.values()), signed=signed)
-    size_mm = mesh.extents
     figure = new_figure(_WIDTH_PX, _HEIGHT_PX, title)
     with_gl = _graphics()
     for side, place in zip(_SIDES[frame], _places(values_mm is not None), strict=True):
         ax = figure.add_axes(place)
         _draw(ax, mesh, side, paint, with_gl, marks or {})
-    words = " × ".join(
-        f"{mm:.1f} mm ({name})" for mm, name in zip(size_mm, _NAMES[frame], strict=True)
-    )
+    words = size_in_words(mesh, frame)
     alt = f"{title + ': ' if title else ''}a surface of {words}"
     if values_mm is not None:
         _colour_bar(figure, paint, meaning)
@@ -136,7 +194,7 @@ def surface(
         _words(figure, 0.01, 0.005, named, va="bottom")
         alt += f"; marked: {named}"
     if not with_gl:
-        words += " · drawn without a graphics library"
+        words += _NO_GL
     figure.text(0.99, 0.975, words, ha="right", va="top", fontsize=9, color=INK)
     names = " and ".join(side.name for side in _SIDES[frame])
     return picture_of(figure, f"{alt}; seen {names}.")
@@ -230,11 +288,12 @@ def _draw(
     paint: _Paint,
     with_gl: bool,
     marks: Mapping[str, Array],
-) -> None:
+) -> Sight:
     seen = mesh.vertices @ side.axes.T  # right, up, towards the viewer
     low, high = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
     box = ax.get_position()
-    width_px, height_px = round(box.width * _WIDTH_PX), round(box.height * _HEIGHT_PX)
+    whole = ax.figure.bbox
+    width_px, height_px = round(box.width * whole.width), round(box.height * whole.height)
     mm_per_px = 1.15 * max(*((high - low) / (width_px, height_px)), 1e-6)
     centre = (low + high) / 2
     half = np.array([width_px, height_px]) * mm_per_px / 2
@@ -268,6 +327,7 @@ def _draw(
     ax.set_title(side.name, fontsize=10, color=INK)
     edge_letters(ax, *side.letters, color=INK, rim=PAPER)
     scale_bar(ax, 2 * float(half[0]), color=INK, rim=PAPER)
+    return Sight(ax, side.axes, centre)
 
 
 def _rendered(

@@ -1,4 +1,4 @@
-"""Measurements of the printed part against the dimensions it was designed with."""
+"""The plan of what is measured, the table that is filled in, and the verdicts."""
 
 import csv
 import io
@@ -86,11 +86,29 @@ def plan(features: Sequence[Mapping[str, Any]]) -> list[Item]:
 
 def write_template(items: Sequence[Item], path: Path) -> None:
     """Write the table that a person fills in: the plan, with ``measured_mm`` empty."""
+    write_table(items, {}, path)
+
+
+def write_table(
+    items: Sequence[Item], filled: Mapping[str, tuple[str, str, str]], path: Path
+) -> None:
+    """Write the plan with what was filled in, whole or not at all.
+
+    Parameters
+    ----------
+    filled : by feature the millimetres as they are to stand there, instrument and remark.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or the place cannot be written.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     for item in items:
-        table.writerow([item.feature, item.axis, f"{item.nominal_mm:.3f}", "", item.instrument, ""])
+        line = filled.get(item.feature, ("", item.instrument, ""))
+        table.writerow([item.feature, item.axis, f"{item.nominal_mm:.3f}", *line])
     write_whole(path, text.getvalue())
 
 
@@ -141,29 +159,15 @@ def read_measurements(path: Path) -> Measurements:
     InspectionError
         A column is missing, a value is no number, or a feature stands twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable("the file is no readable text") from error
-    rows = csv.DictReader(
-        io.StringIO(text), delimiter=";" if ";" in text.partition("\n")[0] else ","
-    )
-    missing = {"feature", "measured_mm"} - set(rows.fieldnames or [])
-    if missing:
-        raise _unreadable(f"no column {' or '.join(sorted(missing))}")
     found: dict[str, tuple[float, str, str]] = {}
-    for line, row in enumerate(rows, 2):
-        if None in row:
-            raise _unreadable(f"line {line}: more values than columns (a decimal comma?)")
+    for line, row in enumerate(read_lines(path), 2):
         feature, value = (row["feature"] or "").strip(), (row["measured_mm"] or "").strip()
         if not feature or not value:
             continue
         if feature in found:
             raise _unreadable(f"line {line}: {feature} for the second time")
         try:
-            measured_mm = float(value.replace(",", "."))
-            if not isfinite(measured_mm) or measured_mm <= 0:
-                raise ValueError
+            measured_mm = millimetres(value)
         except ValueError as error:
             raise _unreadable(f"line {line}: {value!r} is no number of millimetres") from error
         found[feature] = (
@@ -172,6 +176,45 @@ def read_measurements(path: Path) -> Measurements:
             (row.get("remark") or "").strip(),
         )
     return found
+
+
+def millimetres(text: str) -> float:
+    """The length that a person wrote, in mm, with a decimal point or comma.
+
+    Raises
+    ------
+    ValueError
+        It is no number, or nothing that can be measured.
+    """
+    measured_mm = float(text.replace(",", "."))
+    if not isfinite(measured_mm) or measured_mm <= 0:
+        raise ValueError(text)
+    return measured_mm
+
+
+def read_lines(path: Path) -> list[dict[str, str | None]]:
+    """The lines of a filled table as they stand there, by column.
+
+    Raises
+    ------
+    InspectionError
+        The file is no table, or lacks a column that is needed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable("the file is no readable text") from error
+    reader = csv.DictReader(
+        io.StringIO(text), delimiter=";" if ";" in text.partition("\n")[0] else ","
+    )
+    missing = {"feature", "measured_mm"} - set(reader.fieldnames or [])
+    if missing:
+        raise _unreadable(f"no column {' or '.join(sorted(missing))}")
+    rows = list(reader)
+    for line, row in enumerate(rows, 2):
+        if None in row:
+            raise _unreadable(f"line {line}: more values than columns (a decimal comma?)")
+    return rows
 
 
 def judge(
