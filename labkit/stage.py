@@ -144,9 +144,10 @@ class Stage:
         return result
 
     def path_or_kept(self, parameter: str, name: str) -> Path | None:
-        """As `path`; where none is named, ``name`` as made here, or as in the last revision."""
+        """As `path`; where none is named, ``name`` as a person made it here or a revision ago."""
         place = self.path(parameter)
-        for folder in (self._folder, self.case.current(self.name)):
+        own = self._folder if name in self._hand_made else None
+        for folder in (own, self.case.current(self.name)):
             if place is None and folder is not None and (folder / name).is_file():
                 place = folder / name
                 self._sources[parameter] = content_digest(place)

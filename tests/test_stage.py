@@ -169,7 +169,9 @@ def test_a_named_file_counts_first_then_what_was_made_here_then_the_last_revisio
 
     stage = _begin(case, "06_inspection")
     assert stage.path_or_kept(*ask) == case.root / "06_inspection" / "measurements.csv"
-    write_whole(stage.output("measurements.csv"), "made here")
+    write_whole(stage.output("measurements.csv"), "by a cell, not by hand")
+    assert stage.path_or_kept(*ask) == case.root / "06_inspection" / "measurements.csv"
+    write_whole(stage.hand_made("measurements.csv"), "made here")
     assert stage.path_or_kept(*ask) == stage.output("measurements.csv")
     stage.accept({"measurements_csv": str(named)})
     assert stage.path_or_kept(*ask) == named

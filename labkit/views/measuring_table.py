@@ -34,10 +34,14 @@ class Stage(Protocol):
         """Whether nobody is there to measure."""
 
     @property
+    def left_open(self) -> dict[str, str]:
+        """What a person has set and not used yet: where, and in words what."""
+
+    @property
     def order(self) -> Order:
         """Which case it is."""
 
-    def output(self, name: str, /) -> Path:
+    def hand_made(self, name: str, /) -> Path:
         """Where a product goes, or a `LabkitError` once nothing is written any more."""
 
     def check(self, name: str, value: None, verdict: Verdict, /) -> None:
@@ -64,14 +68,24 @@ class MeasuringTable(anywidget.AnyWidget):
         self.on_msg(self._on_page)
         self._judge()
         self._say(self._state())
+        self._weigh()
 
     def _on_page(self, _: object, asked: dict[str, Any], __: object) -> None:
         if asked.get("use"):
             self._use()
+            self._weigh()
         elif asked.get("feature") in self.sheet.lines and asked.get("field") in _FIELDS:
             self.sheet.type(asked["feature"], asked["field"], str(asked.get("text", "")))
             self._judge()
             self._say(self._state())
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """Note with the stage what is typed here and not used yet."""
+        if self.sheet.changed:
+            self.stage.left_open["the measurements"] = "typed"
+        else:
+            self.stage.left_open.pop("the measurements", None)
 
     def _judge(self) -> None:
         chosen = self.stage.parameters
@@ -104,11 +118,11 @@ class MeasuringTable(anywidget.AnyWidget):
         if named:
             self._refuse(
                 "The file that measurements_csv names counts first. "
-                "Empty that field above, press Accept there, then press the button again."
+                "Empty that field above, press Use these values there, then press the button again."
             )
             return
         try:
-            self.sheet.write(self.stage.output(TABLE))
+            self.sheet.write(self.stage.hand_made(TABLE))
         except LabkitError as error:
             self._refuse(str(error))
             return
@@ -124,7 +138,7 @@ class MeasuringTable(anywidget.AnyWidget):
         if self.sheet.changed:
             return f"{progress} Not used yet: press “{BUTTON}”."
         if self.sheet.written:
-            return f"{progress} They are in {TABLE}. Run the cells below."
+            return f"{progress} They are in {TABLE} and used from here on."
         if filled:
             return f"{progress} They are those of the table that counts now. " + self._left_out()
         return (

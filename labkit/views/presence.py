@@ -25,8 +25,6 @@ def somebody_looks_on() -> bool:
     kernel: Any = getattr(get_ipython(), "kernel", None)
     if kernel is None:
         return False
-    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
-        return True
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -26,8 +26,9 @@ class Stage:
         self.parameters: Any = Inspection()
         self.checks: dict[str, Verdict] = {}
         self.recorded = False
+        self.left_open: dict[str, str] = {}
 
-    def output(self, name: str) -> Path:
+    def hand_made(self, name: str) -> Path:
         if self.recorded:
             raise CaseError("this stage has been recorded", expected="", fix="run it again")
         return self.folder / name
@@ -108,7 +109,7 @@ def test_nothing_counts_before_the_button_and_a_change_asks_for_it_again(stage: 
     types(table, HEIGHT, "depth gauge 3", "instrument")
     said = presses(table)
     assert table.said["role"] == "status"
-    assert "3 of 3 measured, 0 missing." in said and "Run the cells below" in said
+    assert "3 of 3 measured, 0 missing." in said and "used from here on" in said
     assert read_measurements(stage.folder / "measurements.csv") == {
         WIDTH: (20.1, "caliper", ""),
         DEPTH: (10.0, "caliper", ""),
