@@ -1,13 +1,16 @@
 """A stage as a person or plain papermill uses it: without `labkit run` around it."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labkit import accepted
 from labkit.case import Case, Verdict, read_result
 from labkit.errors import CaseError, InputError, ParameterError
 from labkit.files import content_digest, sha256_of, write_whole
-from labkit.stage import Stage, begin
+from labkit.stage import RUN_VARIABLE, Stage, begin
 
 
 def _begin(case: Case, stage: str = "01_scan", **values: Any) -> Stage:
@@ -217,3 +220,72 @@ def test_by_hand_a_design_begins_with_the_device_that_was_ordered(case: Case) ->
         write_whole(order, order.read_text() + "device: lattice\n")
     assert _begin(case, "03_design", device="anatomical model").parameters.device == "lattice"
     assert _begin(case, "03_design", device="scaffold").parameters.device == "scaffold"
+
+
+def test_what_is_accepted_is_handed_over_with_name_and_time(case: Case) -> None:
+    stage = _begin(case, "02_segmentation", threshold_hu=250)
+    write_whole(stage.hand_made("strokes.json"), "{}")
+    write_whole(stage.output("mask.dcm"), "made by a cell")
+    folder = stage.hand_over(" anna ")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("acceptance.json", "parameters.yaml", "strokes.json"),
+    ]
+    assert accepted.decided_in(folder)["threshold_hu"] == 250
+    acceptance = accepted.acceptance_in(folder)
+    assert acceptance is not None
+    assert (acceptance.by, acceptance.minutes >= 0) == ("anna", True)
+    assert accepted.kept(case, "02_segmentation") == folder
+
+
+@pytest.mark.parametrize(
+    ("by", "left_open", "match"),
+    [("  ", {}, "nobody accepts"), ("anna", {"the mask": "strokes"}, "the mask: strokes")],
+)
+def test_nobody_accepts_what_is_not_used_and_nothing_without_a_name(
+    case: Case, by: str, left_open: dict[str, str], match: str
+) -> None:
+    stage = _begin(case, "02_segmentation")
+    stage.left_open |= left_open
+    with pytest.raises(InputError, match=match):
+        stage.hand_over(by)
+    assert accepted.kept(case, "02_segmentation") is None
+
+
+def test_a_person_goes_on_where_the_last_decisions_ended(case: Case) -> None:
+    assert _begin(case, "02_segmentation").resume() == ""
+    first = _begin(case, "02_segmentation", threshold_hu=250, components=2, operator="anna")
+    first.record()
+    again = _begin(case, "02_segmentation", components=3)
+    assert again.resume() == "As decided before, in 02_segmentation: threshold_hu = 250."
+    assert (again.parameters.threshold_hu, again.parameters.components) == (250, 3)
+    assert again.parameters.operator == ""
+    again.hand_over("bert")
+    later = _begin(case, "02_segmentation")
+    assert "components = 3" in later.resume()
+
+
+def test_another_family_of_parts_is_taken_up_with_its_own_parameters(case: Case) -> None:
+    first = _begin(case, "03_design", device="dosage form", mass_mg=400.0)
+    first.record()
+    again = _begin(case, "03_design", device="dosage form")
+    assert "mass_mg = 400.0" in again.resume()
+
+
+def test_the_places_that_are_named_are_told_and_not_kept(case: Case, tmp_path: Path) -> None:
+    stage = _begin(case, source=str(tmp_path))
+    assert stage.places == {"source": str(tmp_path)}
+    assert str(tmp_path) not in (stage.hand_over("anna") / "parameters.yaml").read_text()
+
+
+def test_a_replay_says_whose_decisions_it_repeats(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_work = case.stage_in_work("01_scan")
+    by_anna = {"by": "anna", "at": "2026-01-02T03:04:05+00:00", "minutes": 2.5}
+    told = {"case": str(case.root), "folder": str(in_work), "accepted": by_anna}
+    told["progress"] = str(in_work.with_suffix(".progress"))
+    monkeypatch.setenv(RUN_VARIABLE, json.dumps(told))
+    result = begin("01_scan", {}).record()
+    assert result.accepted is not None
+    assert result.accepted.by == "anna"
+    assert (in_work / "parameters.yaml").read_text().startswith("# accepted by anna")

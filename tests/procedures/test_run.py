@@ -1,5 +1,6 @@
 """What a run does with decisions made by hand when it does not come to its end."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from labkit.case import Case
+from labkit import accepted
+from labkit.case import Acceptance, Case
 from labkit.errors import CaseError, ToolError
 from labkit.parameters import Segmentation
 from labkit.procedures import run
+from labkit.procedures.holding import status
 from labkit.stage import RUN_VARIABLE
 from labkit.traceability.procedure import procedure
 
@@ -102,3 +105,38 @@ def test_decisions_that_cannot_be_read_are_not_replaced_by_defaults(
     with pytest.raises(CaseError, match="decisions that cannot be read"):
         run.run_case(case.root, procedure("practice"), stages=[STAGE])
     assert not asked
+
+
+def test_accepted_decisions_are_run_and_stay_until_a_run_has_signed_them(
+    case: Case, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    strokes = tmp_path / "strokes.json"
+    strokes.write_text("{}")
+    by_anna = Acceptance(by="anna", at="2026-01-02T03:04:05+00:00", minutes=2.5)
+    kept = accepted.keep(case, Segmentation(threshold_hu=250), by_anna, [strokes])
+    assert {row["stage"]: row["state"] for row in status(case)}[STAGE] == (
+        "decided by hand, not run yet"
+    )
+    for override, threshold_hu in ({}, 250), ({"threshold_hu": 260}, 260):
+        with pytest.raises(ToolError, match="a kernel that died"):
+            run.run_case(
+                case.root, procedure("practice"), stages=[STAGE], overrides={STAGE: override}
+            )
+        told = json.loads(asked[-1]["run"])
+        assert (asked[-1]["threshold_hu"], asked[-1]["operator"]) == (threshold_hu, "anna")
+        assert told["accepted"] == by_anna.model_dump()
+        assert told["paths"] == {"strokes": str(kept / "strokes.json")}
+        assert accepted.kept(case, STAGE) == kept
+
+
+def test_accepted_decisions_count_more_than_a_record_by_hand(
+    case: Case, asked: list[dict[str, Any]]
+) -> None:
+    folder = by_hand(case, threshold_hu=321)
+    by_anna = Acceptance(by="anna", at="2026-01-02T03:04:05+00:00", minutes=2.5)
+    accepted.keep(case, Segmentation(threshold_hu=250), by_anna)
+    with pytest.raises(ToolError):
+        run.run_case(case.root, procedure("practice"), stages=[STAGE])
+    assert asked[0]["threshold_hu"] == 250
+    assert "strokes.json" not in asked[0]["run"]
+    assert folder.is_dir()  # put back, as the run did not come to its end
