@@ -87,6 +87,7 @@ class AcceptDesk:
 
     def __init__(self, stage: Stage, errands: Errands) -> None:
         self._stage, self._errands = stage, errands
+        self._others = False  # whether a run is at work that somebody else began
         self.by = ipywidgets.Text(
             value=stage.operator,
             description="accepted by",
@@ -140,11 +141,11 @@ class AcceptDesk:
         self._errands.start(lambda: at_work(self._stage.case), self._show_other, self.following.say)
 
     def _show_other(self, step: str) -> None:
-        if step and not self.following.is_ours:
-            self.accept.disabled = True
+        waited, self._others = self._others, bool(step) and not self.following.is_ours
+        if self._others:
             self.following.say(f"A run is at work on this case: {step}")
             self._errands.later(LOOK_AT_OTHERS_S, self._look)
-        elif self.accept.disabled and not self.following.is_ours:
+        elif waited and not self.following.is_ours:
             self.following.say("")
             self._show()
 
@@ -171,7 +172,7 @@ class AcceptDesk:
 
     def _weigh(self) -> None:
         stage, ours = self._stage, self.following.is_ours
-        self.accept.disabled = ours
+        self.accept.disabled = ours or self._others
         following = STAGES[STAGES.index(stage.name) + 1 :]
         there = bool(following) and stage.case.current(stage.name) is not None and not ours
         self.next.layout.display = None if there else "none"
