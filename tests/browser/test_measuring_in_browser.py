@@ -1,4 +1,4 @@
-"""The inspection by hand in a real JupyterLab: what is typed is judged, written and recorded."""
+"""The inspection by hand in a real JupyterLab: what is typed is judged, written and handed over."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from labkit.case import Order, read_result
+from labkit import accepted
+from labkit.case import Case, Order
 from labkit.inspection import read_measurements
 from tests.browser.axe import violations
 from tests.browser.lab import Server, running_lab, without_faults
@@ -118,7 +119,7 @@ def _used(page: Page, folder: Path) -> None:
     assert violations(page, TABLE) == []
 
 
-def test_type_see_the_verdict_use_change_and_record(
+def test_type_see_the_verdict_use_change_and_accept(
     case: Path, page: Page, server: Server, tmp_path: Path
 ) -> None:
     folder = case / "evidence" / "by-hand"
@@ -136,26 +137,34 @@ def test_type_see_the_verdict_use_change_and_record(
         _field(page, "block, width").fill("20.3")
         expect(status).to_contain_text(f"Changed: press “{BUTTON}” again")
         _run(page, "Run Selected Cell and All Below")
-        page.get_by_text("action: recorded in 06_inspection").wait_for()
-        page.screenshot(path=tmp_path / "recorded.png")
-    result = read_result(case / "06_inspection")
-    assert result.warnings == ["typed by hand and not used: block, width"]
-    assert [check.value for check in result.checks] == [0.2, 0.6, 0.01, 0.0]
-    assert result.details["practice"] is False
-    assert read_measurements(case / "06_inspection" / "measurements.csv") == USED
+        accept = page.get_by_role("button", name="Accept", exact=True)
+        accept.click()
+        expect(page.get_by_text("set and not used yet: the measurements: typed")).to_be_visible()
+        assert accepted.kept(Case(case), "06_inspection") is None
+        page.screenshot(path=tmp_path / "not-used.png")
+        page.get_by_role("button", name=BUTTON).click()
+        expect(status).to_contain_text("They are in measurements.csv")
+        accept.click()
+        # of this made-up case nothing is signed, so that no run can build on it
+        expect(page.get_by_text("every stage before the one asked for to hold")).to_be_visible(
+            timeout=30_000
+        )
+    kept = accepted.kept(Case(case), "06_inspection")
+    assert kept is not None
+    used = {**USED, "block, width": (20.3, "caliper 7", "")}
+    assert read_measurements(kept / "measurements.csv") == used
     alt = page.locator(".jp-RenderedImage img[alt^='Deviations']").get_attribute("alt")
     assert "measured 10.60 mm, +0.60 mm ▲ action" in (alt or "")
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 
-    # the notebook once more: what was recorded is filled in, what was typed comes along
+    # the notebook once more: what was typed and used comes along
+    _field(page, "block, width").fill("20.4")
     _run(page, "Run All Above Selected Cell")
     expect(status).to_contain_text("4 of 4 measured, 0 missing. Not used yet")
-    expect(_field(page, "block, width")).to_have_value("20.3")
+    expect(_field(page, "block, width")).to_have_value("20.4")
     page.keyboard.press("Control+Shift+c")
     page.keyboard.type("JupyterLab Dark")
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
     page.wait_for_timeout(500)
     assert violations(page) == []
-    page.get_by_role("button", name=BUTTON).click()
-    expect(status).to_contain_text("They are in measurements.csv")

@@ -20,6 +20,7 @@ from labkit.printing.servers.practice import PracticePrinter, install_server
 from labkit.procedures.repeats import repeated
 from labkit.staff_view import address
 from labkit.traceability.verification import verify
+from labkit.views.offscreen import ANSWER_VARIABLE
 from tests.browser.axe import violations
 from tests.browser.lab import Server, running_kit, without_faults
 from tests.conftest import PROJECT, SAMPLE
@@ -132,7 +133,10 @@ def test_a_case_by_clicks_and_the_same_by_plain_papermill(
 
     (root,) = (folder / "cases").iterdir()
     the_record_says_who_decided_what(Case(root))
-    plain_papermill_comes_to_the_same(Case(root), tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ANSWER_VARIABLE, "none")  # drawn as the server's kernels draw
+        patch.setenv("LABKIT_HOME", str(folder.parent / "home" / "LABKIT_HOME"))
+        plain_papermill_comes_to_the_same(Case(root), tmp_path)
 
 
 def the_record_says_who_decided_what(case: Case) -> None:
@@ -150,9 +154,10 @@ def the_record_says_who_decided_what(case: Case) -> None:
 
 
 def plain_papermill_comes_to_the_same(case: Case, place: Path) -> None:
-    copy = place / "copy"
-    shutil.copytree(case.root, copy)
+    """From the decisions that the clicks left, each stage beside those before it."""
     for stage in ("01_scan", "02_segmentation", "03_design", "04_slicing", "06_inspection"):
+        copy = place / f"copy-{stage}"
+        shutil.copytree(case.root, copy)
         given = {"case_dir": str(copy), **decided_in(case.root / stage)}
         if stage == "01_scan":
             given["source"] = str(SAMPLE)
