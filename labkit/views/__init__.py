@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit.views.approvals import approving as approving
     from labkit.views.bars import printing as printing
     from labkit.views.bars import progress as progress
     from labkit.views.countdowns import countdown as countdown
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Picture": "picture",
     "Words": "words",
+    "approving": "approvals",
     "cases": "start",
     "checks": "words",
     "countdown": "countdowns",

@@ -60,6 +60,7 @@ def in_front(page: Page) -> Locator:
 def decide(page: Page, values: dict[str, str]) -> None:
     """Run the cells as far as the panel, set these values there, and run those below it."""
     notebook = in_front(page)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     notebook.locator(".jp-Cell").first.click()
     for _ in range(3):
         page.keyboard.press("Shift+Enter")
