@@ -35,6 +35,7 @@ from labkit.terminal import steps
 from labkit.traceability.evidence import sign_order, sign_stage
 from labkit.traceability.procedure import Procedure
 from labkit.traceability.release import seal
+from labkit.views.case_page import page_written
 
 TIME_LIMIT_S = 7 * 24 * 3600.0
 """No notebook takes longer: watching a print is the longest, and has its own alarm."""
@@ -179,6 +180,7 @@ def _run_or_keep(
     environment = {**result.tools, "notebook": result.notebook["sha256"]}
     if stage == STAGES[-1]:
         seal(case, procedure, command=command, environment=environment)
+        say(f"{stage}: {page_written(case)}")
     else:
         sign_stage(case, folder, inputs=result.inputs, command=command, environment=environment)
     seconds = time.monotonic() - began
