@@ -250,14 +250,21 @@ def test_an_interrupt_stops_the_kernel_and_what_it_started(tmp_path: Path) -> No
     pids = tmp_path / "pids"
     source = notebook(
         tmp_path / "a.ipynb",
-        "import os, subprocess\n"
+        "import os, subprocess, time\n"
+        "from pathlib import Path\n"
+        "from labkit.processes import run_watched\n"
         "child = subprocess.Popen(['sleep', '600'])\n"
-        f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} ')\n"
-        "child.wait()",
+        f"told = f'echo {{os.getpid()}} {{child.pid}} $$ > {pids}; exec sleep 600'\n"
+        # as a slicer: in a session of its own, where no signal to the kernel's reaches it
+        "try:\n"
+        "    run_watched(['sh', '-c', told], print, folder=Path(), environment={}, timeout_s=600)\n"
+        "finally:\n"
+        "    time.sleep(1)\n"
+        "    Path('tidied').touch()",
     )
 
     def interrupted(signum: int, frame: object) -> None:
-        if pids.exists() and len(pids.read_text().split()) == 2:
+        if pids.exists() and len(pids.read_text().split()) == 3:
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 
@@ -269,6 +276,7 @@ def test_an_interrupt_stops_the_kernel_and_what_it_started(tmp_path: Path) -> No
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert (tmp_path / "tidied").exists()
     for pid in map(int, pids.read_text().split()):
         give_up = time.monotonic() + 10
         while _lives(pid) and time.monotonic() < give_up:

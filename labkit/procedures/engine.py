@@ -6,6 +6,7 @@ every wait is cut into slices, and after each the socket is looked at again.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -13,7 +14,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -38,6 +38,9 @@ from labkit.views import offscreen
 
 SLICE_S = 0.5
 """How long one look at a socket lasts."""
+
+STOP_S = 5.0
+"""How long a cell that was interrupted is given to end what it started."""
 
 OnCell = Callable[[int, int, str], None]
 """Told before each code cell: its number from 1, how many there are, its heading."""
@@ -101,12 +104,24 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill is un
     def papermill_execute_cells(self) -> None:
         try:
             super().papermill_execute_cells()
-        except BaseException:
+        except BaseException as error:
             process = getattr(self.km.provisioner, "process", None)
             self.kernel_exit = process.poll() if process else None
             self.shutdown_kernel = "immediate"
             run_sync(_end_other_tasks)()  # else asyncio complains of them on stderr
+            if isinstance(error, KeyboardInterrupt | CellTimeoutError):
+                run_sync(self._ask_to_stop)()
             raise
+
+    async def _ask_to_stop(self) -> None:
+        """Interrupt the cell and wait for its end, as it may have a program to stop.
+
+        A slicer has a session of its own and would outlive a kernel that is only killed,
+        and so would its temporary folder, which holds a patient's part.
+        """
+        with contextlib.suppress(Exception):  # a dead kernel, or one that does not answer
+            await self.km.interrupt_kernel()
+            await self.kc.get_shell_msg(timeout=STOP_S)
 
     # The two below: no widget state in the executed notebook (it can hold a whole
     # volume).  `store_widget_state` alone breaks nbclient at an Output widget.
@@ -269,7 +284,7 @@ def run_notebook(
         raise _kernel_died(error, source, output) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _names_checked_above() -> Iterator[None]:
     """Without papermill's warning of each name that the parameters cell lacks.
 
