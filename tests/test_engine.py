@@ -77,7 +77,7 @@ def test_the_kernel_gets_parameters_folder_and_environment_and_says_nothing_else
         "print(sys.executable, os.environ['PYTHONHASHSEED'], os.environ['LABKIT_OFFSCREEN'])\n"
         "print(os.listdir(os.environ['VTK_WASM_DIR_OVERRIDE']))",
     )
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[Any, ...]] = []
     executed = run(
         source, {"height_mm": 2.5}, environment={"MINE": "yes"}, on_cell=lambda *a: told.append(a)
     )
@@ -86,7 +86,11 @@ def test_the_kernel_gets_parameters_folder_and_environment_and_says_nothing_else
         f"{sys.executable} 0 {offscreen.window_class() or 'none'}",
         "[]",
     ]
-    assert told == [(1, 4, "A title"), (2, 4, "A title"), (3, 4, "1 Work"), (4, 4, "1 Work")]
+    heads = [(1, 4, "A title"), (2, 4, "A title"), (3, 4, "1 Work"), (4, 4, "1 Work")]
+    assert [each[:3] for each in told] == heads
+    ids = [cell.id for cell in nbformat.read(source, 4).cells if cell.cell_type == "code"]
+    names = [ids[0], engine.INJECTED, *ids[1:]]
+    assert [each[3] for each in told] == [names, names[1:], names[2:], names[3:]]
     streams = [out.get("name") for cell in executed.cells for out in cell.get("outputs", [])]
     assert "stderr" not in streams
     assert capfd.readouterr() == ("", "")

@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -42,8 +42,12 @@ SLICE_S = 0.5
 STOP_S = 5.0
 """How long a cell that was interrupted is given to end what it started."""
 
-OnCell = Callable[[int, int, str], None]
-"""Told before each code cell: its number from 1, how many there are, its heading."""
+OnCell = Callable[[int, int, str, Sequence[str]], None]
+"""Told before each code cell: its number from 1, how many there are, its heading, and
+the names of the cells still to run, itself the first."""
+
+INJECTED = "injected-parameters"
+"""Stands for the cell that papermill puts in, whose own name is another one each time."""
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -201,10 +205,13 @@ def _last_words(path: Path) -> str:
 def _teller(notebook: Any, on_cell: OnCell | None) -> Callable[..., None]:
     """What nbclient calls before each code cell, turned into ``on_cell``."""
     titles: dict[int, str] = {}
+    names: list[str] = []
     heading = ""
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and cell.source.strip():
             titles[index] = heading
+            tags = cell.metadata.get("tags", [])
+            names.append(INJECTED if INJECTED in tags else cell.get("id", ""))
         elif cell.cell_type == "markdown":
             heads = [line for line in cell.source.splitlines() if line.startswith("#")]
             heading = heads[-1].lstrip("# ").strip() if heads else heading
@@ -212,7 +219,8 @@ def _teller(notebook: Any, on_cell: OnCell | None) -> Callable[..., None]:
 
     def tell(*, cell: Any, cell_index: int) -> None:
         if on_cell is not None:
-            on_cell(numbers[cell_index], len(numbers), titles[cell_index])
+            number = numbers[cell_index]
+            on_cell(number, len(numbers), titles[cell_index], names[number - 1 :])
 
     return tell
 
@@ -240,7 +248,8 @@ def run_notebook(
     timeout_s : seconds for the whole notebook.
     family : names that the notebook takes though its parameters cell, which holds what
         all families have in common, does not list them.
-    on_cell : told of each code cell before it runs: number, how many, heading.
+    on_cell : told of each code cell before it runs: number, how many, heading, and the
+        names of those still to run.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from labkit.errors import CaseError, InputError, LabkitError
 from labkit.files import storage_errors, write_whole
 from labkit.pacs.sources import fetched, is_pacs
 from labkit.parameters import MODELS, Design, is_path, kept_as, model_of, validated
+from labkit.procedures.durations import CellTimes, rest
 from labkit.procedures.engine import run_notebook
 from labkit.procedures.failures import place_of_failed
 from labkit.procedures.holding import (
@@ -106,6 +107,9 @@ def run_case(
                 outcomes.append(_run_or_keep(case, stage, override, procedure, say))
             if outcomes[-1].verdict in NOT_ACCEPTED and stage != "06_inspection":
                 break
+            to_come = [name for name in stages or STAGES if name > stage]
+            if outcomes[-1].ran and (left := rest(to_come)):
+                say(left)
     return outcomes
 
 
@@ -212,9 +216,11 @@ def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Pat
         "notebook_sha256": source_hash(source),
     }
 
-    def on_cell(number: int, total: int, title: str) -> None:
+    times = CellTimes(stage)
+
+    def on_cell(number: int, total: int, title: str, cells: Sequence[str]) -> None:
         progress.write_text(f"{number}/{total} {title}", encoding="utf-8")
-        say(f"{stage}: {number}/{total} {title}")
+        say(f"{stage}: {number}/{total} {title}{times.begins(cells)}")
 
     try:
         with _followed(progress, lambda text: say(f"{stage}: {text}")):
@@ -228,6 +234,7 @@ def _run(case: Case, stage: str, request: Mapping[str, object], say: Say) -> Pat
                 family=type(parameters).model_fields.keys() - MODELS[stage].model_fields.keys(),
                 on_cell=on_cell,
             )
+        times.keep()
         read_result(in_work)
         _forget_paths(executed)
         return case.publish(in_work, stage)

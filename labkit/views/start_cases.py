@@ -8,6 +8,7 @@ from pathlib import Path
 import ipywidgets
 
 from labkit.case import Case, Verdict
+from labkit.pace import duration
 from labkit.pacs.sources import is_pacs
 from labkit.procedures.beside import RunBeside
 from labkit.procedures.by_hand import notebook_for
@@ -16,7 +17,7 @@ from labkit.procedures.sample import CODE, DECISIONS, is_sample, sample_scan
 from labkit.views.errands import Errands
 from labkit.views.opening import Opener
 from labkit.views.print_style import BUSY, WRONG
-from labkit.views.words import Words, duration, message, signed, table
+from labkit.views.words import Words, message, signed, table
 
 MOST_ROWS = 40
 """How many cases the page shows at once: each has widgets of its own."""
