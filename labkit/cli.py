@@ -70,6 +70,7 @@ def demo(
         _print_outcomes(report["stages"])
         line(f"case    {report['case']}")
         line(f"record  {report['record']}")
+        line(f"page    {report['page']}")
         line(f"in-toto-verify: {report['in_toto_verify']}")
     raise typer.Exit(report["exit_code"])
 
@@ -271,6 +272,31 @@ def verify(
         steps = len(verification.steps)
         line(f"{verification.case}: {word}, {steps} signed step{'' if steps == 1 else 's'}")
     raise typer.Exit(0 if verification.intact else 4)
+
+
+@app.command()
+def page(
+    case: CasePath,
+    to: Annotated[
+        Path | None, typer.Option(help="Where it goes; default: evidence/case.html of the case.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """One HTML page of a case: order, verdicts, signed hashes, every notebook as it ran.
+
+    It opens in any browser, without a server, and asks for nothing.
+
+    Example: labkit page cases/C-0001 --to C-0001.html
+    """
+    from labkit.case import Case
+    from labkit.views.case_page import write_case_page
+
+    opened = Case(case)
+    written = write_case_page(opened, to)
+    if as_json:
+        document({"case": opened.order.case, "page": str(written)})
+    else:
+        line(str(written))
 
 
 app.command()(printing.submit)

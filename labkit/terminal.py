@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from labkit.pace import Pace
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
@@ -29,12 +31,14 @@ def say(text: str) -> None:
 def steps(verb: str, say: Callable[[str], None] = say) -> Callable[[int, int], None]:
     """A progress for (done, total) that says ``verb`` at the first, each tenth and the last."""
     told = -1
+    pace = Pace()
 
     def progress(done: int, total: int) -> None:
         nonlocal told
+        left = pace.left(done, total)
         if total and (tenth := 10 * done // total) != told:
             told = tenth
-            say(f"{verb} {done} of {total}")
+            say(f"{verb} {done} of {total}{left}")
 
     return progress
 

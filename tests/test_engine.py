@@ -77,7 +77,7 @@ def test_the_kernel_gets_parameters_folder_and_environment_and_says_nothing_else
         "print(sys.executable, os.environ['PYTHONHASHSEED'], os.environ['LABKIT_OFFSCREEN'])\n"
         "print(os.listdir(os.environ['VTK_WASM_DIR_OVERRIDE']))",
     )
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[Any, ...]] = []
     executed = run(
         source, {"height_mm": 2.5}, environment={"MINE": "yes"}, on_cell=lambda *a: told.append(a)
     )
@@ -86,7 +86,11 @@ def test_the_kernel_gets_parameters_folder_and_environment_and_says_nothing_else
         f"{sys.executable} 0 {offscreen.window_class() or 'none'}",
         "[]",
     ]
-    assert told == [(1, 4, "A title"), (2, 4, "A title"), (3, 4, "1 Work"), (4, 4, "1 Work")]
+    heads = [(1, 4, "A title"), (2, 4, "A title"), (3, 4, "1 Work"), (4, 4, "1 Work")]
+    assert [each[:3] for each in told] == heads
+    ids = [cell.id for cell in nbformat.read(source, 4).cells if cell.cell_type == "code"]
+    names = [ids[0], engine.INJECTED, *ids[1:]]
+    assert [each[3] for each in told] == [names, names[1:], names[2:], names[3:]]
     streams = [out.get("name") for cell in executed.cells for out in cell.get("outputs", [])]
     assert "stderr" not in streams
     assert capfd.readouterr() == ("", "")
@@ -250,14 +254,21 @@ def test_an_interrupt_stops_the_kernel_and_what_it_started(tmp_path: Path) -> No
     pids = tmp_path / "pids"
     source = notebook(
         tmp_path / "a.ipynb",
-        "import os, subprocess\n"
+        "import os, subprocess, time\n"
+        "from pathlib import Path\n"
+        "from labkit.processes import run_watched\n"
         "child = subprocess.Popen(['sleep', '600'])\n"
-        f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} ')\n"
-        "child.wait()",
+        f"told = f'echo {{os.getpid()}} {{child.pid}} $$ > {pids}; exec sleep 600'\n"
+        # as a slicer: in a session of its own, where no signal to the kernel's reaches it
+        "try:\n"
+        "    run_watched(['sh', '-c', told], print, folder=Path(), environment={}, timeout_s=600)\n"
+        "finally:\n"
+        "    time.sleep(1)\n"
+        "    Path('tidied').touch()",
     )
 
     def interrupted(signum: int, frame: object) -> None:
-        if pids.exists() and len(pids.read_text().split()) == 2:
+        if pids.exists() and len(pids.read_text().split()) == 3:
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 
@@ -269,6 +280,7 @@ def test_an_interrupt_stops_the_kernel_and_what_it_started(tmp_path: Path) -> No
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    assert (tmp_path / "tidied").exists()
     for pid in map(int, pids.read_text().split()):
         give_up = time.monotonic() + 10
         while _lives(pid) and time.monotonic() < give_up:

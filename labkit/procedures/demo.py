@@ -11,10 +11,11 @@ from labkit.procedures.sample import DECISIONS, is_sample, sample_order, sample_
 from labkit.processes import Finished, run
 from labkit.traceability.procedure import procedure
 from labkit.traceability.release import INSPECTION
+from labkit.views.case_page import NAME as CASE_PAGE
 
 
 def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
-    """Run the demo; the case folder, the record, the stages with times, the verifier's word.
+    """Run the demo; case folder, record, page, stages with times, the verifier's word.
 
     Raises
     ------
@@ -36,10 +37,11 @@ def run_demo(folder: Path | None, *, say: Say) -> dict[str, Any]:
     outcomes = run_case(case.root, procedure("practice"), overrides={**DECISIONS, **scan}, say=say)
     report = {"case": str(case.root), "stages": [vars(outcome) for outcome in outcomes]}
     if outcomes[-1].stage != STAGES[-1]:
-        return report | {"record": "", "in_toto_verify": "not released", "exit_code": 1}
+        return report | {"record": "", "page": "", "in_toto_verify": "not released", "exit_code": 1}
     judged = stock_in_toto_verify(case.root)
     return report | {
         "record": str(case.product(STAGES[-1], "record.pdf")),
+        "page": str(case.evidence / CASE_PAGE),
         "in_toto_verify": "accepted" if judged.exit_code == 0 else judged.errors.strip(),
         "exit_code": exit_code(outcomes) or (0 if judged.exit_code == 0 else 4),
     }

@@ -6,14 +6,14 @@ every wait is cut into slices, and after each the socket is looked at again.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -39,8 +39,15 @@ from labkit.views import offscreen
 SLICE_S = 0.5
 """How long one look at a socket lasts."""
 
-OnCell = Callable[[int, int, str], None]
-"""Told before each code cell: its number from 1, how many there are, its heading."""
+STOP_S = 5.0
+"""How long a cell that was interrupted is given to end what it started."""
+
+OnCell = Callable[[int, int, str, Sequence[str]], None]
+"""Told before each code cell: its number from 1, how many there are, its heading, and
+the names of the cells still to run, itself the first."""
+
+INJECTED = "injected-parameters"
+"""Stands for the cell that papermill puts in, whose own name is another one each time."""
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -101,12 +108,24 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill is un
     def papermill_execute_cells(self) -> None:
         try:
             super().papermill_execute_cells()
-        except BaseException:
+        except BaseException as error:
             process = getattr(self.km.provisioner, "process", None)
             self.kernel_exit = process.poll() if process else None
             self.shutdown_kernel = "immediate"
             run_sync(_end_other_tasks)()  # else asyncio complains of them on stderr
+            if isinstance(error, KeyboardInterrupt | CellTimeoutError):
+                run_sync(self._ask_to_stop)()
             raise
+
+    async def _ask_to_stop(self) -> None:
+        """Interrupt the cell and wait for its end, as it may have a program to stop.
+
+        A slicer has a session of its own and would outlive a kernel that is only killed,
+        and so would its temporary folder, which holds a patient's part.
+        """
+        with contextlib.suppress(Exception):  # a dead kernel, or one that does not answer
+            await self.km.interrupt_kernel()
+            await self.kc.get_shell_msg(timeout=STOP_S)
 
     # The two below: no widget state in the executed notebook (it can hold a whole
     # volume).  `store_widget_state` alone breaks nbclient at an Output widget.
@@ -186,10 +205,13 @@ def _last_words(path: Path) -> str:
 def _teller(notebook: Any, on_cell: OnCell | None) -> Callable[..., None]:
     """What nbclient calls before each code cell, turned into ``on_cell``."""
     titles: dict[int, str] = {}
+    names: list[str] = []
     heading = ""
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and cell.source.strip():
             titles[index] = heading
+            tags = cell.metadata.get("tags", [])
+            names.append(INJECTED if INJECTED in tags else cell.get("id", ""))
         elif cell.cell_type == "markdown":
             heads = [line for line in cell.source.splitlines() if line.startswith("#")]
             heading = heads[-1].lstrip("# ").strip() if heads else heading
@@ -197,7 +219,8 @@ def _teller(notebook: Any, on_cell: OnCell | None) -> Callable[..., None]:
 
     def tell(*, cell: Any, cell_index: int) -> None:
         if on_cell is not None:
-            on_cell(numbers[cell_index], len(numbers), titles[cell_index])
+            number = numbers[cell_index]
+            on_cell(number, len(numbers), titles[cell_index], names[number - 1 :])
 
     return tell
 
@@ -225,7 +248,8 @@ def run_notebook(
     timeout_s : seconds for the whole notebook.
     family : names that the notebook takes though its parameters cell, which holds what
         all families have in common, does not list them.
-    on_cell : told of each code cell before it runs: number, how many, heading.
+    on_cell : told of each code cell before it runs: number, how many, heading, and the
+        names of those still to run.
 
     Raises
     ------
@@ -269,7 +293,7 @@ def run_notebook(
         raise _kernel_died(error, source, output) from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _names_checked_above() -> Iterator[None]:
     """Without papermill's warning of each name that the parameters cell lacks.
 

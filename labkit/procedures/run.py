@@ -19,6 +19,7 @@ from labkit.errors import CaseError, InputError, LabkitError
 from labkit.files import storage_errors, write_whole
 from labkit.pacs.sources import fetched, is_pacs
 from labkit.parameters import MODELS, Design, is_path, kept_as, model_of, validated
+from labkit.procedures.durations import CellTimes, rest
 from labkit.procedures.engine import run_notebook
 from labkit.procedures.failures import place_of_failed
 from labkit.procedures.holding import (
@@ -37,6 +38,7 @@ from labkit.terminal import steps
 from labkit.traceability.evidence import sign_order, sign_stage
 from labkit.traceability.procedure import Procedure
 from labkit.traceability.release import seal
+from labkit.views.case_page import page_written
 
 TIME_LIMIT_S = 7 * 24 * 3600.0
 """No notebook takes longer: watching a print is the longest, and has its own alarm."""
@@ -110,6 +112,9 @@ def run_case(
                 outcomes.append(_run_or_keep(case, stage, override, procedure, say))
             if outcomes[-1].verdict in NOT_ACCEPTED and stage != "06_inspection":
                 break
+            to_come = [name for name in stages or STAGES if name > stage]
+            if outcomes[-1].ran and (left := rest(to_come)):
+                say(left)
     return outcomes
 
 
@@ -191,6 +196,7 @@ def _run_or_keep(
     environment = {**result.tools, "notebook": result.notebook["sha256"]}
     if stage == STAGES[-1]:
         seal(case, procedure, command=command, environment=environment)
+        say(f"{stage}: {page_written(case)}")
     else:
         sign_stage(case, folder, inputs=result.inputs, command=command, environment=environment)
     if given:
@@ -237,9 +243,11 @@ def _run(
         "accepted": acceptance and acceptance.model_dump(),
     }
 
-    def on_cell(number: int, total: int, title: str) -> None:
+    times = CellTimes(stage)
+
+    def on_cell(number: int, total: int, title: str, cells: Sequence[str]) -> None:
         progress.write_text(f"{number}/{total} {title}", encoding="utf-8")
-        say(f"{stage}: {number}/{total} {title}")
+        say(f"{stage}: {number}/{total} {title}{times.begins(cells)}")
 
     try:
         with _followed(progress, lambda text: say(f"{stage}: {text}")):
@@ -253,6 +261,7 @@ def _run(
                 family=type(parameters).model_fields.keys() - MODELS[stage].model_fields.keys(),
                 on_cell=on_cell,
             )
+        times.keep()
         read_result(in_work)
         _forget_paths(executed)
         return case.publish(in_work, stage)

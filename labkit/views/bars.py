@@ -8,6 +8,7 @@ from typing import Protocol
 import ipywidgets
 from IPython.display import display
 
+from labkit.pace import Pace
 from labkit.views.presence import somebody_looks_on
 from labkit.views.print_style import STYLE
 from labkit.views.stills import asked_still, figure_of, still
@@ -26,23 +27,27 @@ class Stage(Protocol):
 
 def progress(stage: Stage, what: str) -> Callable[[int, int], None]:
     """What a long step calls with (done, total); ``what`` is said, as in "reading images"."""
-    bar: ipywidgets.IntProgress | None = None
+    bar, words = None, None
     if not stage.headless:
         look = {"description_width": "12em"}
         bar = ipywidgets.IntProgress(min=0, max=100, description=what, style=look)
-        display(bar)  # type: ignore[no-untyped-call]
+        words = ipywidgets.Label()  # what a bar shows, for who cannot see it
+        display(ipywidgets.HBox([bar, words]))  # type: ignore[no-untyped-call]
+    pace = Pace()
     said = -1
 
     def on_progress(done: int, total: int) -> None:
         nonlocal said
+        left = pace.left(done, total)
         percent = 100 * done // max(total, 1)
         if percent == said:
             return
         said = percent
-        if bar is None:
-            stage.tell(f"{what}: {done} of {total}")
+        if bar is None or words is None:
+            stage.tell(f"{what}: {done} of {total}{left}")
         else:
             bar.value = percent
+            words.value = f"{percent} %{left}"
 
     return on_progress
 

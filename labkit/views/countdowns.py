@@ -5,10 +5,8 @@ from collections.abc import Callable
 
 from IPython.display import display
 
+from labkit.pace import Pace
 from labkit.views.words import message
-
-_KEPT_S = 0.2
-"""What is done sooner was done before, and tells nothing of the rest."""
 
 
 def countdown(
@@ -16,18 +14,10 @@ def countdown(
 ) -> Callable[[int, int], None]:
     """What a long step calls with (done, total): one line says it, and the time left."""
     line = display(message(what), display_id=True)  # type: ignore[no-untyped-call]
-    last_s = clock_s()
-    taken_s: list[float] = []
+    pace = Pace(clock_s)
 
     def on_progress(done: int, total: int) -> None:
-        nonlocal last_s
-        now_s = clock_s()
-        if done and now_s - last_s > _KEPT_S:
-            taken_s.append(now_s - last_s)
-        last_s = now_s
-        words = f"{what}: {done} of {total}"
-        if taken_s and done < total:
-            words += f", about {sum(taken_s) / len(taken_s) * (total - done):.0f} s left"
-        line.update(message(words))
+        left = pace.left(done, total)
+        line.update(message(f"{what}: {done} of {total}{left}"))
 
     return on_progress

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.exporters import HTMLExporter
 
 from labkit.errors import InputError
 from labkit.files import sha256_of
@@ -27,11 +26,14 @@ _STYLE = f"""
 body {{ margin: 0 auto; padding: 1.5em; max-width: 70em; color: {INK}; background: {PAPER};
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }}
 p, li {{ max-width: 60em; }}
-a {{ color: #004a99; }}
+a[href] {{ color: #004a99; }}
+nav a, .top {{ display: inline-block; min-height: 24px; }}
 img {{ max-width: 100%; height: auto; }}
 table {{ border-collapse: collapse; margin: 1em 0; }}
 th, td {{ border-bottom: 1px solid #8c8c8c; padding: .3em .8em .3em 0; vertical-align: top;
-  text-align: left; overflow-wrap: anywhere; min-width: 3em; }}
+  text-align: left; }}
+td code, td.hash {{ overflow-wrap: anywhere; }}
+td.hash {{ min-width: 16em; font-family: ui-monospace, monospace; font-size: .85em; }}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 code, pre {{ font-family: ui-monospace, monospace; font-size: .9em; }}
 details {{ margin: .5em 0; }}
@@ -121,6 +123,8 @@ def document(title: str, body: str) -> str:
 
 
 def _exporter(deeper: int) -> Any:
+    from nbconvert.exporters import HTMLExporter  # noqa: PLC0415 (slow, and only here)
+
     exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
         raw_template=_TEMPLATE, exclude_anchor_links=True
     )

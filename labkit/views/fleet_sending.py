@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ipywidgets
 
+from labkit.pace import duration
 from labkit.printing import desk
 from labkit.printing.attending import Watches
 from labkit.printing.board import why_not
@@ -19,7 +20,6 @@ from labkit.views.errands import Errands
 from labkit.views.fleet_cards import said
 from labkit.views.fleet_queue import heading, offer
 from labkit.views.stills import figure_of, still
-from labkit.views.words import duration
 
 _STYLE = {"description_width": "9em"}
 _WIDE = {"width": "30em"}

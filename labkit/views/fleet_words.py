@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from labkit.pace import duration
 from labkit.printing.board import LabNow, PrinterNow
 from labkit.printing.jobs import Job
 from labkit.printing.queue import Request
 from labkit.views.print_style import BUSY, READY, WAITS, WRONG
-from labkit.views.words import Words, duration, joined, message, table
+from labkit.views.words import Words, joined, message, table
 
 
 @dataclass(frozen=True)

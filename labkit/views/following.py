@@ -6,10 +6,10 @@ from pathlib import Path
 
 import ipywidgets
 
+from labkit.pace import duration
 from labkit.procedures.beside import RunBeside
 from labkit.views.errands import Errands
 from labkit.views.print_style import BUSY, WRONG
-from labkit.views.words import duration
 
 LOOK_AT_RUN_S = 1.0
 """How often a run is asked how far it is."""

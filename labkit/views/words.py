@@ -64,14 +64,6 @@ def signed(verdict: Verdict) -> tuple[str, str]:
     return f"{sign} {verdict}", colour
 
 
-def duration(seconds: float) -> str:
-    """A time that is left, in the unit that one would say it in."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def checks(items: Iterable[Check]) -> Words:
     """Checks with value, limit and verdict; the verdict as sign and word, not colour alone."""
     cells, colours = [], []

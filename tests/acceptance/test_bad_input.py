@@ -1,9 +1,11 @@
 """Bad input and missing tools: one clear paragraph, the right exit code, nothing half-written."""
 
+import contextlib
 import json
 import shutil
 import signal
 import subprocess
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 import yaml
 
 from labkit.case import STAGES, Case
-from labkit.files import write_whole
+from labkit.files import hashes_below, write_whole
 from labkit.processes import Finished, run
 from tests.acceptance.conftest import Lab
 from tests.conftest import SAMPLE
@@ -164,6 +166,53 @@ def test_an_interrupt_leaves_nothing_half_written(lab: Lab, case: Path) -> None:
         assert running.wait(60) == 130
     assert "interrupted" in said
     _nothing_half_written(case)
+
+
+def _marked(mark: str) -> dict[int, str]:
+    """The programs that were started with a mark in their environment: id and command."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for programs in /proc")
+@pytest.mark.parametrize(
+    ("until", "decision", "program"),
+    [
+        ("02_segmentation: 4/", "segmentation.threshold_hu=310", "ipykernel"),
+        ("03_design: 4/", "design.scale=0.9", "ipykernel"),
+        ("04_slicing: 4/", "slicing.layer_height_mm=0.1", "--export-gcode"),
+    ],
+)
+def test_a_stage_that_is_cancelled_leaves_the_case_as_it_was_and_no_program(
+    finished: Path, lab: Lab, tmp_path: Path, until: str, decision: str, program: str
+) -> None:
+    before = hashes_below(finished, relative_to=finished)
+    rooms = tmp_path / "temporary"
+    rooms.mkdir()
+    mark = f"MARK={tmp_path}"  # the slicer sees nothing of LABKIT_…
+    told = lab.environment({"MARK": str(tmp_path), "TMPDIR": str(rooms)})
+    words = [str(word) for word in lab.command("run", finished, until[:2], "-p", decision)]
+    with subprocess.Popen(
+        words, env=told, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stderr is not None
+        assert any(until in line for line in running.stderr)
+        give_up = time.monotonic() + 30
+        while not any(program in command for command in _marked(mark).values()):
+            assert time.monotonic() < give_up, f"{program} did not start"
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        assert "interrupted" in running.stderr.read()
+        assert running.wait(60) == 130
+    assert _marked(mark) == {}
+    assert list(rooms.iterdir()) == []  # a slicer's holds the part
+    after = hashes_below(finished, relative_to=finished)
+    assert {name: digest for name, digest in after.items() if name in before} == before
+    assert after.keys() - before.keys() <= {"evidence/run.lock"}
 
 
 def test_no_server_and_no_slicer_are_named_by_the_doctor(lab: Lab) -> None:

@@ -12,6 +12,9 @@ from labkit.files import sha256_of
 from labkit.procedures.sample import DECISIONS
 from labkit.processes import Finished
 from tests.acceptance.conftest import Lab
+from tests.browser.axe import violations
+from tests.browser.conftest import opened_page
+from tests.browser.lab import Server
 from tests.conftest import SAMPLE
 
 PRODUCTS = {
@@ -79,15 +82,56 @@ def test_executed_notebooks_hold_pictures_and_no_widgets_or_warnings(
 ) -> None:
     for stage in STAGES:
         path = Path(demo["case"]) / stage / "notebook.ipynb"
-        assert path.stat().st_size < 5e6
-        cells = json.loads(path.read_text())["cells"]
-        outputs = [out for cell in cells for out in cell.get("outputs", [])]
+        assert path.stat().st_size <= 5e6
+        executed = json.loads(path.read_text())
+        assert "widgets" not in executed["metadata"]  # their state could hold a whole scan
+        outputs = [out for cell in executed["cells"] for out in cell.get("outputs", [])]
+        for shown in outputs:  # without trust JupyterLab shows pictures and plain tables
+            data = shown.get("data", {})
+            assert "text/plain" in data, f"{stage}: {list(data)}"
+            if "image/png" in data:
+                assert shown["metadata"]["image/png"]["alt"]
+            else:
+                assert not "".join(data["text/plain"]).startswith("<"), stage
         kinds = {kind for out in outputs for kind in out.get("data", {})}
         assert not any("widget" in kind for kind in kinds)
         streams = [out for out in outputs if out["output_type"] == "stream"]
         assert streams == [], f"{stage}: {streams}"
         if stage in ("01_scan", "02_segmentation", "03_design", "04_slicing"):
             assert "image/png" in kinds
+
+
+def test_the_sealed_case_has_a_page_that_asks_for_nothing(
+    demo: dict[str, Any], lab: Lab, tmp_path: Path
+) -> None:
+    case = Path(demo["case"])
+    file = Path(demo["page"])
+    assert file == case / "evidence" / "case.html"
+    page = file.read_text()
+    for stage in STAGES:
+        assert sha256_of(case / stage / "notebook.ipynb") in page
+    assert page.count("<td>as signed</td>") == len(STAGES)
+    for word in (str(lab.cases), str(lab.home), "SAMPLE^FOREARM"):
+        assert word not in page
+    nobody = Server(0, tmp_path)
+    with opened_page(nobody, tmp_path / "profile") as opened:
+        opened.goto(file.as_uri())
+        opened.get_by_role("link", name="04_slicing").click()
+        assert opened.get_by_role("heading", name="Slicing").is_visible()
+        assert violations(opened, "body") == []
+    asked = [url for url in nobody.asked if not url.startswith("data:")]
+    assert asked == [file.as_uri()]
+
+
+def test_the_page_of_a_case_is_made_at_any_moment(finished: Path, lab: Lab, tmp_path: Path) -> None:
+    to = tmp_path / "page.html"
+    (finished / "07_traceability").rename(tmp_path / "away")
+    with (finished / "06_inspection" / "inspection.json").open("a") as stream:
+        stream.write(" ")
+    made = lab.document("page", finished, "--to", to)
+    assert made["page"] == str(to)
+    assert "not done" in to.read_text()
+    assert "06_inspection/inspection.json was altered" in to.read_text()
 
 
 def test_an_untouched_case_is_intact(finished: Path, lab: Lab, stock: Stock) -> None:

@@ -8,6 +8,7 @@ import requests
 from playwright.sync_api import Page
 
 from tests.browser.lab import Server, run_all, running_lab
+from tests.views.test_evidence_page import executed
 
 PANEL = """
 import threading
@@ -56,6 +57,20 @@ def test_the_settings_in_force_keep_widget_callbacks_off_side_threads(server: Se
 def test_without_the_token_nothing_is_given(server: Server) -> None:
     contents = requests.get(f"http://127.0.0.1:{server.port}/api/contents", timeout=30)
     assert contents.status_code == 403
+
+
+def test_an_executed_notebook_of_somebody_else_shows_its_pictures_and_tables(
+    server: Server, page: Page
+) -> None:
+    """JupyterLab does not trust it: no script of it runs, and nothing of the kit's needs one."""
+    executed(server.notebook.with_name("theirs.ipynb"))
+    page.goto(server.url("lab/tree/theirs.ipynb"))
+    page.get_by_alt_text("A part of 3 mm").wait_for()
+    assert "✔ pass" in page.locator("table", has_text="wall").inner_text()
+    assert page.get_by_text("Kept words").is_visible()
+    assert page.get_by_text("a < b").is_visible()
+    assert page.locator(".jp-OutputArea-output script, .jp-OutputArea-output iframe").count() == 0
+    server.asked.clear()  # JupyterLab asks for pictures that are far away; the page would not
 
 
 def test_a_notebook_by_hand(server: Server, page: Page) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from labkit import views
+from labkit.pace import Pace
 from labkit.scan import Limits, Series, discover, protocol_named
 from tests.conftest import SAMPLE
 from tests.scan import made
@@ -90,10 +91,27 @@ def test_headless_progress_is_told_once_a_percent() -> None:
 
 
 def test_by_hand_progress_is_a_bar_and_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[ipywidgets.IntProgress] = []
+    shown: list[ipywidgets.HBox] = []
     monkeypatch.setattr("labkit.views.bars.display", shown.append)
     stage = Stage(headless=False)
     on_progress = views.progress(stage, "reading images")
     on_progress(30, 60)
-    assert (shown[0].value, shown[0].description) == (50, "reading images")
+    bar, words = shown[0].children
+    assert (bar.value, bar.description, words.value) == (50, "reading images", "50 %")
     assert stage.told == []
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_a_long_step_says_how_long_it_still_takes(
+    monkeypatch: pytest.MonkeyPatch, headless: bool
+) -> None:
+    shown: list[ipywidgets.HBox] = []
+    clock = iter([0.0, 10.0])
+    monkeypatch.setattr("labkit.views.bars.display", shown.append)
+    monkeypatch.setattr("labkit.views.bars.Pace", lambda: Pace(lambda: next(clock)))
+    stage = Stage(headless)
+    views.progress(stage, "reading images")(20, 100)
+    if headless:
+        assert stage.told == ["reading images: 20 of 100, about 40 s left"]
+    else:
+        assert shown[0].children[1].value == "20 %, about 40 s left"
