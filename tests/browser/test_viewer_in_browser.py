@@ -1,12 +1,13 @@
 """The three planes in a real JupyterLab: what a person sees and does."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import nbformat
 import pytest
 import requests
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import TOKEN, Server, planes_without_faults, running_lab
 
@@ -129,6 +130,25 @@ def test_hand_and_keys_move_the_planes(viewer: Locator) -> None:
     axial.get_by_role("slider").press("ArrowUp")
     viewer.get_by_text("Crosshair: LPS 1.0, -6.0, 1.0 mm").wait_for()
     assert viewer.page.locator(".jp-CodeCell").count() == 1
+
+
+def test_the_same_keys_in_every_plane_and_what_they_do_is_said(viewer: Locator) -> None:
+    go_to_the_mark(viewer)
+    help_words = re.compile("arrow keys go on by one, Page Up and Page Down by ten, Home and End")
+    for name, steps in {
+        "axial": {"PageUp": 16, "PageDown": 6, "ArrowLeft": 5, "ArrowUp": 6, "Home": -39},
+        "coronal": {"PageUp": 2, "PageDown": -8, "ArrowDown": -9, "ArrowRight": -8, "End": 30},
+    }.items():
+        slider = plane(viewer, name).get_by_role("slider")
+        expect(slider).to_have_accessible_description(help_words)
+        for key, mm in steps.items():
+            slider.press(key)
+            at = f"-8.0, {mm}.0" if name == "axial" else f"{mm}.0, -39.0"
+            expect(viewer.get_by_text(f"Crosshair: LPS 10.0, {at} mm")).to_be_visible()
+    for key, place in (("Home", "R 19.0"), ("PageDown", "R 19.0"), ("End", "L 20.0")):
+        plane(viewer, "sagittal").get_by_role("slider").press(key)
+        said = re.compile(f"sagittal, at {place} mm")
+        expect(plane(viewer, "sagittal").locator("figcaption")).to_have_text(said)
 
 
 def test_window_and_threshold_answer(viewer: Locator) -> None:
