@@ -251,7 +251,8 @@ def rows_of(
     before, now, peak = (int(kib) / 1024 for kib in told.split()[1:4])
     volume_mib = volume_path.stat().st_size / MIB
     metrics = metrics_of(page)
-    # ipympl shows each picture by an address within the page: nothing is asked for there
+    # ipympl shows each picture by an address within the page: nothing is asked for there; but
+    # JupyterLab fetches its icon of a busy kernel at each move that the kernel answers
     asked = [urlsplit(url) for url in server.asked]
     asked = [url for url in asked if url.scheme in ("http", "https", "ws", "wss")]
     outside = [url for url in asked if url.hostname != "127.0.0.1"]
