@@ -1,5 +1,6 @@
 """Whether the tool path is the part, layer by layer."""
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from labkit.slicing.fidelity import Fidelity
@@ -11,7 +12,7 @@ _SEVERITY = {"fail": ("X", VERMILION), "warn": ("^", ORANGE)}
 
 
 def fidelity(found: Fidelity, *, title: str = "") -> Picture:
-    """Area of each layer, and how far its outline lies from the part's, over the height.
+    """Area of each layer, and how far its outline lies from the part's, over the height in mm.
 
     Places that a check fails, or warns of, are marked at their height.
     """
@@ -34,7 +35,7 @@ def fidelity(found: Fidelity, *, title: str = "") -> Picture:
     off.axvline(-half_mm, color=INK, lw=1, ls=":")
     reach_mm = max(2.2 * half_mm, 1.1 * float(found.deviation_p95_mm.max(initial=0)))
     off.set_xlim(-reach_mm, reach_mm)
-    _finish(off, "outline off the part's (mm)")
+    _finish(off, "← inside · outline off the part's (mm) · outside →")
 
     marked = {"fail": 0, "warn": 0}
     for one in found.deviations:
@@ -48,8 +49,12 @@ def fidelity(found: Fidelity, *, title: str = "") -> Picture:
         f"{len(found.z_mm)} layers"
     )
     figure.text(0.99, 0.975, said, ha="right", va="top", fontsize=9, color=INK)
+    bottom_mm, top_mm = found.z_mm.min(initial=np.inf), found.z_mm.max(initial=-np.inf)
+    over = f"layers upwards, Z {bottom_mm:.2f} to {top_mm:.2f} mm; " if len(found.z_mm) else ""
     alt = (
-        f"{title + ': ' if title else ''}the tool path against the part, {said}; "
+        f"{title + ': ' if title else ''}the tool path against the part, {said}; {over}"
+        f"area on the left; on the right, from inside to outside, how far the outline is off, "
+        f"shown to ±{reach_mm:.2f} mm; "
         f"{marked['fail']} places fail, {marked['warn']} are worth a look."
     )
     return picture_of(figure, alt)

@@ -15,10 +15,11 @@ import traitlets
 
 from labkit.slicing.features import ROLES, role_of
 from labkit.slicing.toolpath import Toolpath
+from labkit.views.page_scripts import page_script
 
 
 class LiveLayers(anywidget.AnyWidget):
-    """One layer from above, drawn in the page; the slider, the wheel and the arrow keys go on.
+    """One layer from above, drawn in the page; slider, wheel and keys go through all.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class LiveLayers(anywidget.AnyWidget):
     title : a heading, and the name a screen reader says.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = page_script("elements", "hands", "layers")
     _css = Path(__file__).with_suffix(".css")
 
     facts = traitlets.Dict().tag(sync=True)

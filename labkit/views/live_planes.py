@@ -17,12 +17,17 @@ from IPython.display import display
 
 from labkit.views.greys import Window, unit_suffix, windows
 from labkit.views.orientation import ENDS, LPS, OBLIQUE_DEG, PLANES, turn_upright
+from labkit.views.page_scripts import page_script
 from labkit.views.picture import SKY, VERMILION, Picture
 from labkit.views.planes import slices
 from labkit.volume import Volume
 
 SKY_RGB = list(bytes.fromhex(SKY.removeprefix("#")))
 _PART_BYTES = 4 << 20
+_SCRIPTS = (
+    *("elements", "hands", "voxels", "contour", "windows"),
+    *("plane", "brush", "pointer", "planes"),
+)
 
 
 class Stage(Protocol):
@@ -44,7 +49,7 @@ class LivePlanes(anywidget.AnyWidget):
     threshold_hu : where a line is drawn, in the volume's unit; None draws none.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = page_script(*_SCRIPTS)
     _css = Path(__file__).with_suffix(".css")
 
     scan = traitlets.Dict().tag(sync=True)
@@ -139,7 +144,7 @@ def viewer(
     """Three planes of a volume: the picture of `slices`, and by hand planes to move below it.
 
     The planes follow the voxels, as in `slices`.  In the page: click to move the
-    crosshair, wheel, sliders or arrow keys for the next plane, drag with the right
+    crosshair, wheel, sliders or keys for other planes, drag with the right
     button for the window.
 
     Parameters

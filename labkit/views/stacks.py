@@ -32,8 +32,10 @@ def stack(series: Series) -> Picture:
     right = figure.add_axes((0.57, 0.12, 0.4, 0.7))
     placed = [image for image in series.images if _has_place(image)]
     found = [counted(len(series.images), "image")]
+    sizes = ""
     if placed:
-        found += _as_found(left, placed, geometry)
+        faults, sizes = _as_found(left, placed, geometry)
+        found += faults
     else:
         _says(left, "no image tells where it lies")
     if series.refusal or geometry.shape is None:
@@ -47,7 +49,7 @@ def stack(series: Series) -> Picture:
             right.set_ylim(left.get_ylim())
     left.set_title("found: " + ", ".join(found), fontsize=10, color=INK)
     told = "; ".join((*found, imported))
-    return picture_of(figure, f"Series {series.key} seen from the side: {told}.")
+    return picture_of(figure, f"Series {series.key} seen from the side{sizes}: {told}.")
 
 
 def _has_place(image: Image) -> bool:
@@ -65,7 +67,8 @@ def _across(geometry: Geometry) -> int:
     return 0 if along_i > along_j else 1
 
 
-def _as_found(ax: Axes, images: Sequence[Image], geometry: Geometry) -> list[str]:
+def _as_found(ax: Axes, images: Sequence[Image], geometry: Geometry) -> tuple[list[str], str]:
+    """Draw the images; what was found of them, and how large they are together."""
     across, axes = _across(geometry), axes_of(images[0])
     positions = np.array([image.position_lps_mm for image in images])
     origin = positions[(positions @ axes[:, 2]).argmin()]
@@ -93,8 +96,7 @@ def _as_found(ax: Axes, images: Sequence[Image], geometry: Geometry) -> list[str
         said.append(f"{len(places)} missing")
     if geometry.tilt_deg:
         said.append(f"sheared by {geometry.tilt_deg:.1f}° (gantry tilt)")
-    _finish(ax, side_of(axes[:, across]), side_of(axes[:, 2]))
-    return said
+    return said, _finish(ax, axes[:, across], axes[:, 2])
 
 
 def _as_imported(ax: Axes, geometry: Geometry) -> str:
@@ -109,7 +111,7 @@ def _as_imported(ax: Axes, geometry: Geometry) -> str:
     _draw(ax, [line for k, line in enumerate(lines) if k not in made_up], INK, "from an image")
     if made_up:
         _draw(ax, [lines[k] for k in sorted(made_up)], SKY, "interpolated")
-    _finish(ax, side_of(axes[:, across]), side_of(axes[:, 2]))
+    _finish(ax, axes[:, across], axes[:, 2])
     said = f"imported as {slices} slices, one every {step:.3f} mm"
     return f"{said}, {len(made_up)} of them interpolated" if made_up else said
 
@@ -119,13 +121,17 @@ def _draw(ax: Axes, lines: Sequence[Array], colour: str, label: str, **style: An
     ax.add_collection(LineCollection(lines, colors=colour, label=label, **(thin | style)))
 
 
-def _finish(ax: Axes, across: str, up: str) -> None:
+def _finish(ax: Axes, across_lps: Array, up_lps: Array) -> str:
+    """Label the axes; their sides and sizes in words."""
     ax.autoscale()
+    across, up = (f"{side_of(-way)} to {side_of(way)}" for way in (across_lps, up_lps))
+    said = f", {ax.dataLim.width:.0f} mm {across}, {ax.dataLim.height:.0f} mm upwards from {up}"
     ax.margins(0.04)
-    ax.set_xlabel(f"mm towards the {across}", fontsize=9)
-    ax.set_ylabel(f"mm towards the {up}", fontsize=9)
+    ax.set_xlabel(f"mm, {across}", fontsize=9)
+    ax.set_ylabel(f"mm, {up}", fontsize=9)
     ax.tick_params(labelsize=8)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=3, fontsize=8, frameon=False)
+    return said
 
 
 def _says(ax: Axes, text: str) -> None:

@@ -64,12 +64,16 @@ _SIDES: dict[str, tuple[_Side, _Side]] = {
         _Side("from the patient's left", (0, 1, 0), (0, 0, 1), ("A", "P", "S", "I")),
     ),
     "plate": (
-        _Side("from the front", (1, 0, 0), (0, 0, 1), ("", "X", "Z", "")),
-        _Side("from above", (1, 0, 0), (0, 1, 0), ("", "X", "Y", "")),
+        _Side("from the front", (1, 0, 0), (0, 0, 1), ("−X", "+X", "+Z", "−Z")),
+        _Side("from above", (1, 0, 0), (0, 1, 0), ("−X", "+X", "+Y", "−Y")),
     ),
 }
 _CORNER = _Side("from the front right", (1, 1, 0), (-1, 1, 2), ("", "", "", ""))
 _NO_GL = " · drawn without a graphics library"
+_SAID = {
+    "LPS": "patient left on the right of the first, front on the left of the second",
+    "plate": "X to the right in both",
+}
 _NAMES = {"LPS": ("R to L", "A to P", "I to S"), "plate": ("X", "Y", "Z")}
 
 
@@ -197,7 +201,7 @@ def surface(
         words += _NO_GL
     figure.text(0.99, 0.975, words, ha="right", va="top", fontsize=9, color=INK)
     names = " and ".join(side.name for side in _SIDES[frame])
-    return picture_of(figure, f"{alt}; seen {names}.")
+    return picture_of(figure, f"{alt}; seen {names}, {_SAID[frame]}.")
 
 
 def thumbnail(mesh: trimesh.Trimesh, size_px: int = 220) -> bytes:

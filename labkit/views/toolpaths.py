@@ -107,8 +107,8 @@ def _picture(
         width_mm, depth_mm = np.subtract(bed_mm[1], bed_mm[0])
         alt += f" on a bed of {width_mm:g} × {depth_mm:g} mm"
     shown = ", ".join(name for name in ROLES if name in set(roles[chosen]))
-    alt += "; all of it from the front right corner, and from above, front at the bottom, "
-    return picture_of(figure, f"{alt}layer {middle + 1}: {shown}.")
+    alt += "; all of it from the front right corner, and from above, X to the right and "
+    return picture_of(figure, f"{alt}front at the bottom, layer {middle + 1}: {shown}.")
 
 
 def _thinned(lines: npt.NDArray[np.intp], roles: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:

@@ -1,5 +1,6 @@
 """The layers of a print in a real JupyterLab: what a person sees and does."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -70,6 +71,25 @@ def test_slider_keys_and_wheel_go_through_the_layers(layers: Locator, page: Page
     layers.locator("canvas").hover()
     page.mouse.wheel(0, 60)  # down, as in the print
     expect(layers.get_by_text("1 of 2")).to_be_visible()
+
+
+def test_the_same_keys_as_in_the_planes_once_the_layer_is_clicked(
+    layers: Locator, page: Page
+) -> None:
+    slider = layers.get_by_role("slider")
+    help_words = re.compile("arrow keys go on by one, Page Up and Page Down by ten, Home and End")
+    expect(slider).to_have_accessible_description(help_words)
+    layers.locator("canvas").hover()
+    page.mouse.wheel(0, 60)  # the page scrolls: the hand is not in the view yet
+    page.wait_for_timeout(300)
+    expect(slider).to_have_value("1")
+    layers.locator("canvas").click()
+    for key, layer in {"Home": 1, "End": 2, "PageDown": 1, "PageUp": 2, "ArrowLeft": 1}.items():
+        page.keyboard.press(key)
+        expect(layers.get_by_text(f"{layer} of 2")).to_be_visible()
+    for key, layer in {"ArrowRight": 2, "ArrowDown": 1, "ArrowUp": 2}.items():
+        page.keyboard.press(key)
+        expect(layers.get_by_text(f"{layer} of 2")).to_be_visible()
 
 
 def test_lines_are_drawn_in_their_colour_and_as_wide_as_they_are_laid(layers: Locator) -> None:

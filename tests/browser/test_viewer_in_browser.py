@@ -1,13 +1,18 @@
 """The three planes in a real JupyterLab: what a person sees and does."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+import numpy.typing as npt
 import pytest
 import requests
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import opened_page
 from tests.browser.lab import TOKEN, Server, planes_without_faults, running_lab
 
 # A ball with a bright mark at the patient's left, front and top, in a scan that lies
@@ -40,6 +45,33 @@ BRIGHT = """canvas => {
     return [n, x / n / width, y / n / height];
 }"""
 PIXELS = "canvas => canvas.toDataURL()"
+
+# Noise in the patient's left half, where a line would have more pieces than are drawn; one
+# bright block in the right half.
+SIDE = 200
+NOISE = f"""
+import numpy as np
+from types import SimpleNamespace
+from labkit import views
+from labkit.volume import Volume
+
+plane = np.full(({SIDE}, {SIDE}), -1000, np.int16)
+plane[:, {SIDE // 2}:] = np.random.default_rng(7).normal(0, 100, ({SIDE}, {SIDE // 2}))
+plane[50:90, 30:70] = 3000
+volume = Volume(np.stack([plane] * 3), np.zeros(3), np.ones(3), np.eye(3))
+views.viewer(SimpleNamespace(headless=False), volume, title="Noise", threshold_hu=0)
+"""
+OPACITY = """(canvas, side) => {
+    const {data, width, height} = canvas.getContext('2d').getImageData(
+        0, 0, canvas.width, canvas.height);
+    const middles = [];
+    for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) {
+        const column = Math.floor((x + 0.5) * width / side);
+        const row = Math.floor((y + 0.5) * height / side);
+        middles.push(data[4 * (row * width + column) + 3]);
+    }
+    return [middles, [...new Set(data.filter((_, n) => n % 4 === 3))].length];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +163,25 @@ def test_hand_and_keys_move_the_planes(viewer: Locator) -> None:
     assert viewer.page.locator(".jp-CodeCell").count() == 1
 
 
+def test_the_same_keys_in_every_plane_and_what_they_do_is_said(viewer: Locator) -> None:
+    go_to_the_mark(viewer)
+    help_words = re.compile("arrow keys go on by one, Page Up and Page Down by ten, Home and End")
+    for name, steps in {
+        "axial": {"PageUp": 16, "PageDown": 6, "ArrowLeft": 5, "ArrowUp": 6, "Home": -39},
+        "coronal": {"PageUp": 2, "PageDown": -8, "ArrowDown": -9, "ArrowRight": -8, "End": 30},
+    }.items():
+        slider = plane(viewer, name).get_by_role("slider")
+        expect(slider).to_have_accessible_description(help_words)
+        for key, mm in steps.items():
+            slider.press(key)
+            at = f"-8.0, {mm}.0" if name == "axial" else f"{mm}.0, -39.0"
+            expect(viewer.get_by_text(f"Crosshair: LPS 10.0, {at} mm")).to_be_visible()
+    for key, place in (("Home", "R 19.0"), ("PageDown", "R 19.0"), ("End", "L 20.0")):
+        plane(viewer, "sagittal").get_by_role("slider").press(key)
+        said = re.compile(f"sagittal, at {place} mm")
+        expect(plane(viewer, "sagittal").locator("figcaption")).to_have_text(said)
+
+
 def test_window_and_threshold_answer(viewer: Locator) -> None:
     go_to_the_mark(viewer)
     axial = plane(viewer, "axial")
@@ -176,3 +227,46 @@ def test_a_saved_notebook_holds_the_picture_and_no_voxels(
     picture = page.locator(".jp-RenderedImage img")
     picture.wait_for()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1200
+
+
+@pytest.fixture
+def noise(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Locator]:
+    """The live planes of noise, in a JupyterLab of their own."""
+    place = tmp_path_factory.mktemp("lab")  # a short name: a kernel's socket has 107 letters
+    with (
+        running_lab([NOISE], place) as server,
+        opened_page(server, tmp_path / "profile") as page,
+        planes_without_faults(server, page, "Noise") as planes,
+    ):
+        yield planes
+
+
+def drawn_line(planes: Locator) -> tuple[npt.NDArray[np.int_], int]:
+    """(rows, columns): how opaque the line is over each voxel, 0 to 255; and how many values."""
+    outline = plane(planes, "axial").locator("canvas").nth(1)
+    opacity, kinds = outline.evaluate(OPACITY, SIDE)
+    return np.array(opacity).reshape(SIDE, SIDE), kinds
+
+
+def test_in_noise_the_pixels_at_the_line_are_painted_and_elsewhere_lines_are_drawn(
+    noise: Locator,
+) -> None:
+    values = np.full((SIDE, SIDE), -1000, np.int16)
+    values[:, SIDE // 2 :] = np.random.default_rng(7).normal(0, 100, (SIDE, SIDE // 2))
+    values[50:90, 30:70] = 3000
+    above = values >= 0
+    beside = above[:-1, :-1] != above[:-1, 1:]
+    below = above[:-1, :-1] != above[1:, :-1]
+    expected = np.pad(beside | below, ((0, 1), (0, 1)))
+    assert expected.sum() > 14_000  # three quarters of the noise
+    painted, kinds = drawn_line(noise)
+    assert kinds == 2  # all or nothing: no edge of a pixel is softened
+    assert np.array_equal(painted > 0, expected)
+
+    noise.get_by_label("threshold (HU)").fill("1500")  # above the noise: the block alone
+    lines, kinds = drawn_line(noise)
+    assert kinds > 10  # a line has soft edges
+    rows, columns = np.nonzero(lines > 60)
+    assert (rows.min(), rows.max()) == pytest.approx((49.5, 89.5), abs=1)
+    assert (columns.min(), columns.max()) == pytest.approx((29.5, 69.5), abs=1)
+    assert lines[55:85, 35:65].max() == 0

@@ -33,6 +33,8 @@ def test_the_picture_says_how_much_and_how_many_places() -> None:
     thin = Deviation("warn", "seam", "open", 0.4, 0.3, "mm", layer=5, z_mm=1.2)
     bare, marked = views.fidelity(found()), views.fidelity(found(missing, missing, thin))
     assert "volume -1.23 %, 0.40 % in only one of the two, 10 layers" in bare.alt
+    assert "layers upwards, Z 0.20 to 2.00 mm" in bare.alt
+    assert "shown to ±0.50 mm" in bare.alt
     assert "0 places fail, 0 are worth a look" in bare.alt
     assert "2 places fail, 1 are worth a look" in marked.alt
     assert marked.png != bare.png

@@ -37,6 +37,7 @@ def test_the_table_has_every_series_and_pictures_of_usable_ones_only() -> None:
 
 def test_a_stack_without_fault_is_drawn_as_it_is() -> None:
     picture = views.stack(discover(SAMPLE).series[0])
+    assert "from the side, 100 mm front to back, 82 mm upwards from feet to head: " in picture.alt
     assert "104 images; imported as 104 slices, one every 0.800 mm." in picture.alt
     assert pixels(picture).std() > 5
 

@@ -6,7 +6,7 @@ const USUAL_WIDTH_MM = 0.45; // where the file states none
 const MARGIN_MM = 2;
 const AHEAD = 3; // layers that are fetched before they are asked for
 const MOST_KEPT = 200;
-const NOTCH_PX = 50; // of the wheel, for one layer
+const HINT = `Click the layer; then ${KEYS}`;
 
 export default () => {
   let layers; // one for all views of a model
@@ -45,18 +45,11 @@ function fetched(model) {
 function view(model, layers, signal) {
   const facts = model.get("facts");
   const last = facts.z_mm.length - 1;
-  const root = make("div", { className: "labkit-layers", role: "group" });
-  root.ariaLabel = `${facts.title}: layers to go through`;
-  // JupyterLab would take arrow keys and letters for its own
-  root.addEventListener("keydown", (event) => {
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
-  });
+  const root = group("labkit-layers", `${facts.title}: layers to go through`);
   const canvas = make("canvas", { role: "img" });
   const bar = make("span", { className: "bar", ariaHidden: "true" });
-  const sides = Object.entries({ left: "left", right: "right", top: "back", bottom: "front" });
-  const marks = sides.map(([edge, word]) =>
-    make("span", { className: `side ${edge}`, ariaHidden: "true" }, [word]),
-  );
+  const sides = { left: "left", right: "right", top: "back", bottom: "front" };
+  const marks = at_edges(sides, "side");
   const stage = make("div", { className: "stage" }, [canvas, bar, ...marks]);
   const slider = make("input", { type: "range", min: 0, max: last, step: 1 });
   const number = make("output");
@@ -67,7 +60,7 @@ function view(model, layers, signal) {
     patch.style.background = colour;
     return make("li", {}, [patch, name]);
   }));
-  root.append(stage, slide, words, legend);
+  root.append(stage, slide, words, legend, help(HINT, [slider]));
 
   const size = facts.high_mm.map((high, n) => high - facts.low_mm[n] + 2 * MARGIN_MM);
   let pxPerMm = 1;
@@ -122,30 +115,23 @@ function view(model, layers, signal) {
     canvas.width = Math.round(size[0] * scale * dense);
     canvas.height = Math.round(size[1] * scale * dense);
     pxPerMm = scale * dense;
-    const length = round_mm(size[0] / 4);
+    const length = round_length(size[0] / 4);
     bar.style.width = `${length * scale}px`;
     bar.textContent = `${length} mm`;
     draw();
   };
 
-  let later;
+  const tell = telling(model, signal);
   const go = (layer) => {
     const to = Math.min(last, Math.max(0, layer));
-    if (to === model.get("layer")) return;
-    model.set("layer", to);
-    clearTimeout(later); // the kernel hears of it when the hand rests
-    later = setTimeout(() => model.save_changes(), 300);
+    if (to !== model.get("layer")) tell("layer", to);
   };
-  signal.addEventListener("abort", () => clearTimeout(later));
-  slider.addEventListener("input", () => go(Number(slider.value)));
-  let turned = 0;
-  stage.addEventListener("wheel", (event) => {
+  slides(slider, go);
+  wheels(stage, root, (by) => go(model.get("layer") - by));
+  stage.addEventListener("pointerdown", (event) => {
     event.preventDefault();
-    turned += event.deltaY;
-    const steps = Math.trunc(turned / NOTCH_PX);
-    turned -= steps * NOTCH_PX;
-    if (steps) go(model.get("layer") - steps);
-  }, { passive: false });
+    slider.focus({ preventScroll: true }); // for the keys
+  });
   model.on("change:layer", show);
   signal.addEventListener("abort", () => model.off("change:layer", show));
   layers.changed.addEventListener("layer", draw, { signal });
@@ -154,16 +140,4 @@ function view(model, layers, signal) {
   signal.addEventListener("abort", () => observer.disconnect());
   show();
   return root;
-}
-
-/** The longest of 1, 2, 5, 10 … that is not above a length. */
-function round_mm(most) {
-  const power = 10 ** Math.floor(Math.log10(most));
-  return [5, 2, 1].map((step) => step * power).find((length) => length <= most);
-}
-
-function make(tag, settings = {}, children = []) {
-  const element = Object.assign(document.createElement(tag), settings);
-  element.append(...children);
-  return element;
 }
