@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labkit.views.fidelities import fidelity as fidelity
     from labkit.views.fleet import fleet_board as fleet_board
     from labkit.views.live_planes import viewer as viewer
+    from labkit.views.live_surfaces import turnable as turnable
     from labkit.views.parts import details as details
     from labkit.views.parts import difference as difference
     from labkit.views.parts import printable as printable
@@ -60,6 +61,7 @@ _HOMES = {
     "table": "words",
     "thumbnail": "surfaces",
     "toolpath": "toolpaths",
+    "turnable": "live_surfaces",
     "viewer": "live_planes",
     "where_it_fails": "failures",
 }
