@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labkit.views.parts import difference as difference
     from labkit.views.parts import printable as printable
     from labkit.views.picture import Picture as Picture
+    from labkit.views.placements import placement as placement
     from labkit.views.planes import slices as slices
     from labkit.views.reviews import review as review
     from labkit.views.scans import series as series
@@ -49,6 +50,7 @@ _HOMES = {
     "message": "words",
     "new_case": "start",
     "panel": "decisions",
+    "placement": "placements",
     "practice_printers": "start",
     "printable": "parts",
     "printing": "bars",

@@ -200,7 +200,7 @@ function camera(middle, reach_mm, { turn, tilt, near }) {
 
 /** From the middle of the surface to the camera, mm, so that all of it is seen at 100 %. */
 function distance(reach_mm, near) {
-  return ((1.1 * reach_mm) / Math.sin((FIELD_OF_VIEW_DEG * Math.PI) / 360)) * (100 / near);
+  return ((1.25 * reach_mm) / Math.sin((FIELD_OF_VIEW_DEG * Math.PI) / 360)) * (100 / near);
 }
 
 function degrees(radians) {

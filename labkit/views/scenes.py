@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import k3d
@@ -33,6 +34,9 @@ _HEIGHT_PX = 460
 _NO_WORD_IS_LOST = "this.K3DInstance.getWorld().camera.frustum.containsPoint = () => true;"
 _ROOM, _AWAY = 0.04, 0.15
 """Of the surface's diagonal: how far outside of it the scales and the words of its sides stand."""
+
+_LINE = 0.025
+"""Of a scene's reach: the radius of a place."""
 
 Colours = npt.NDArray[np.uint8]
 
@@ -143,6 +147,95 @@ def words(text: str, place: Array, *, colour: str = INK) -> Any:
         reference_point="cc",
         is_html=True,
     )
+
+
+class Sketch:
+    """Planes, lines and places drawn into a scene, and drawn anew when they move.
+
+    Parameters
+    ----------
+    scene : where to.
+    reach_mm : half the diagonal of what is shown: how large a plane is drawn.
+    """
+
+    def __init__(self, scene: Scene, reach_mm: float) -> None:
+        self._reach_mm = reach_mm
+        nothing = np.zeros((3, 3), np.float32), np.array([[0, 1, 2]], np.uint32)
+        look = {"flat_shading": True, "side": "double", "visible": False, "colors": [0] * 3}
+        self._sheets = k3d.mesh(*nothing, opacity=0.4, **look)
+        self._solids = k3d.mesh(*nothing, **look)
+        self._words: list[Any] = []
+        self._scene = scene
+        scene += self._sheets
+        scene += self._solids
+
+    def draw(
+        self,
+        *,
+        planes: Sequence[tuple[Array, Array, str]] = (),
+        lines: Sequence[tuple[Array, str]] = (),
+        names: Sequence[tuple[str, Array]] = (),
+    ) -> None:
+        """Draw these in place of what was drawn before; mm in the scene's frame.
+
+        Parameters
+        ----------
+        planes : a place on each, its normal, both (3,), and its colour.
+        lines : (k, 3) places that a line joins, one alone as a ball, and their colour.
+        names : words and where they stand.
+        """
+        size_mm = 0.8 * self._reach_mm
+        sheets = [(_sheet(on, normal, size_mm), colour) for on, normal, colour in planes]
+        thick_mm = _LINE * self._reach_mm
+        solids = [(_tube(points, thick_mm), colour) for points, colour in lines]
+        for mesh, parts in ((self._sheets, sheets), (self._solids, solids)):
+            self._fill(mesh, parts)
+        for word in self._words[len(names) :]:
+            self._scene -= word
+        del self._words[len(names) :]
+        for word, (text, place) in zip(self._words, names, strict=False):
+            word.text, word.position = text, np.asarray(place, float).tolist()
+        for text, place in names[len(self._words) :]:
+            self._words.append(words(text, place))
+            self._scene += self._words[-1]
+
+    @staticmethod
+    def _fill(mesh: Any, parts: Sequence[tuple[trimesh.Trimesh, str]]) -> None:
+        mesh.visible = bool(parts)
+        if not parts:
+            return
+        before = np.cumsum([0, *(len(part.vertices) for part, _ in parts)])
+        points = np.vstack([part.vertices for part, _ in parts]).astype(np.float32)
+        faces = [part.faces + first for (part, _), first in zip(parts, before, strict=False)]
+        triangles = np.vstack(faces).astype(np.uint32)
+        colours = [np.full(len(part.vertices), packed(colour)) for part, colour in parts]
+        # k3d draws after each of these: no triangle may ever want a point that is not there
+        if len(points) < len(mesh.vertices):
+            mesh.indices = triangles
+        mesh.vertices = points
+        mesh.colors = np.concatenate(colours).astype(np.uint32)
+        if not np.array_equal(mesh.indices, triangles):
+            mesh.indices = triangles
+
+
+def _sheet(on: Array, normal: Array, half_mm: float) -> trimesh.Trimesh:
+    to_plane = np.asarray(trimesh.geometry.align_vectors((0, 0, 1), normal), float)
+    to_plane[:3, 3] = on
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * half_mm
+    points = trimesh.transform_points(corners, to_plane)
+    return trimesh.Trimesh(points, [[0, 1, 2], [0, 2, 3]], process=False)
+
+
+def _tube(points: Array, thick_mm: float) -> trimesh.Trimesh:
+    parts: list[Any] = [trimesh.creation.icosphere(subdivisions=2, radius=thick_mm)]
+    parts[0].apply_translation(points[0])
+    for segment in pairwise(points):
+        if np.linalg.norm(segment[1] - segment[0]) > 1e-6:
+            rod = trimesh.creation.cylinder(thick_mm / 2, segment=np.array(segment), sections=12)
+            parts.append(rod)
+    made = trimesh.util.concatenate(parts)
+    assert isinstance(made, trimesh.Trimesh)
+    return made
 
 
 def packed(colour: str) -> int:

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import violations
+from tests.browser.conftest import opened_page
 from tests.browser.lab import Server, run_all, running_lab, without_faults
 
 SURFACE = """
@@ -23,20 +24,43 @@ shown = views.turnable(SimpleNamespace(headless=False), block, title="Block")
 shown
 """
 
+PLACEMENT = """
+from labkit import design
+from labkit.parameters import validated
+
+class Stage(SimpleNamespace):
+    def accept(self, values):
+        self.parameters = validated("03_design", self.parameters.model_dump() | values)
+        return "Accepted: " + self.parameters.cut_planes_lps_mm
+
+stage = Stage(headless=False, parameters=validated("03_design", {}))
+plan = design.Placement(design.Anatomy(block), stage.parameters, None)
+views.placement(stage, plan, title="Taken")
+"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_lab([SURFACE], tmp_path_factory.mktemp("lab")) as running:
+    with running_lab([SURFACE, PLACEMENT], tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 
-@pytest.fixture
-def surface(server: Server, page: Page) -> Iterator[Locator]:
-    with without_faults(page):
+@pytest.fixture(scope="module")
+def shown(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The notebook with both views drawn, high enough that none is out of sight."""
+    profile = tmp_path_factory.mktemp("profile")
+    with opened_page(server, profile) as page, without_faults(page, "K3D", "labkit"):
+        page.set_viewport_size({"width": 1300, "height": 3400})
         run_all(server, page)
-        group = page.get_by_role("group", name="Block: surface to turn and cut")
-        group.locator("canvas").first.wait_for()
-        yield group
+        for title in ("Block", "Taken"):
+            group = page.get_by_role("group", name=f"{title}: surface to turn and cut")
+            group.locator("canvas").first.wait_for()
+        yield page
+
+
+@pytest.fixture
+def surface(shown: Page) -> Locator:
+    return shown.get_by_role("group", name="Block: surface to turn and cut")
 
 
 def drawn(scene: Locator) -> float:
@@ -57,9 +81,8 @@ def wait_until_drawn(scene: Locator, low: float, high: float) -> float:
     return share
 
 
-def test_it_is_turned_and_cut_by_labelled_controls(
-    surface: Locator, page: Page, server: Server
-) -> None:
+def test_it_is_turned_and_cut_by_labelled_controls(surface: Locator) -> None:
+    page = surface.page
     scene = surface.locator(".scene")
     wait_until_drawn(scene, 0.03, 0.9)
     side = surface.get_by_role("combobox", name="Seen from")
@@ -96,6 +119,40 @@ def test_it_is_turned_and_cut_by_labelled_controls(
     page.mouse.move(box["x"] + 380, box["y"] + 200, steps=5)
     page.mouse.up()
     expect(side).to_have_value("-1")
-    assert violations(page) == []
+
+
+def test_a_plane_is_put_at_the_cut_moved_and_used(shown: Page) -> None:
+    group = shown.get_by_role("group", name="Taken: surface to turn and cut")
+    scene = group.locator(".scene")
+    group.get_by_role("combobox", name="Seen from").select_option(label="the front")
+    whole = wait_until_drawn(scene, 0.02, 0.9)
+    cut = group.get_by_role("combobox", name="Cut")
+    cut.select_option(label="across left–right")
+    wait_until_drawn(scene, 0.4 * whole, 0.6 * whole)
+    shown.wait_for_timeout(400)  # the page tells the kernel when the hand rests
+    shown.get_by_role("button", name="Add: cutting plane").click()
+    listed = shown.get_by_role("listitem").filter(has_text="cutting plane")
+    expect(listed).to_contain_text("keeps the side towards R of R 50.0 mm")
+    cut.select_option(label="no cut")
+
+    at = shown.get_by_label("at: R −, L + (mm)")
+    at.fill("-60")
+    at.press("Tab")
+    expect(listed).to_contain_text("R of R 60.0 mm")
+    shown.get_by_label("show only what is kept").check()
+    quarter = wait_until_drawn(scene, 0.15 * whole, 0.35 * whole)
+    at.press("ArrowUp")
+    expect(listed).to_contain_text("R of R 59.0 mm")
+    wait_until_drawn(scene, 1.02 * quarter, 0.4 * whole)
+
+    shown.get_by_role("button", name="Use this place").click()
+    said = shown.get_by_role("status").filter(has_text="Accepted")
+    expect(said).to_contain_text("-59.00, 0.00, 20.00; -69.00, 0.00, 20.00")
+
+
+def test_nothing_is_asked_of_the_internet_and_axe_finds_no_violation(
+    shown: Page, server: Server
+) -> None:
     hosts = {urlsplit(url).hostname for url in server.asked if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
+    assert violations(shown) == []
