@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -156,3 +157,16 @@ def test_nothing_is_asked_of_the_internet_and_axe_finds_no_violation(
     hosts = {urlsplit(url).hostname for url in server.asked if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
     assert violations(shown) == []
+
+
+def test_a_saved_notebook_holds_no_mesh(shown: Page, server: Server) -> None:
+    shown.locator(".jp-Notebook .jp-CodeCell").first.click()
+    shown.keyboard.press("Control+s")
+    expect(shown.locator(".jp-mod-dirty")).to_have_count(0)
+    saved = nbformat.read(server.notebook, as_version=4)
+    assert "image/png" in saved.cells[0].outputs[0].data
+    assert "widgets" not in saved.metadata
+    for cell in saved.cells:
+        for output in cell.outputs:
+            output.data.pop("image/png", None)
+    assert len(nbformat.writes(saved)) < 10_000
