@@ -6,6 +6,7 @@ from labkit.design.imported import Imported, read_part
 from labkit.design.inputs import read_anatomy, with_files
 from labkit.design.orientation import Orientation, Proposal, propose, turned
 from labkit.design.part import EDIT_COLUMNS, Edit, Feature, Part, PrintObject
+from labkit.design.placing import Placement
 from labkit.design.printability import Printability, printability
 from labkit.design.repair import Repaired, repaired
 from labkit.design.revisions import Difference, Earlier, difference, earlier_part
@@ -23,6 +24,7 @@ __all__ = [
     "Imported",
     "Orientation",
     "Part",
+    "Placement",
     "PrintObject",
     "Printability",
     "Proposal",

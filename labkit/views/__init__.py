@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from labkit.views.fidelities import fidelity as fidelity
     from labkit.views.fleet import fleet_board as fleet_board
     from labkit.views.live_planes import viewer as viewer
+    from labkit.views.live_surfaces import turnable as turnable
     from labkit.views.measuring_table import measuring as measuring
     from labkit.views.parts import details as details
     from labkit.views.parts import difference as difference
     from labkit.views.parts import printable as printable
     from labkit.views.picture import Picture as Picture
+    from labkit.views.placements import placement as placement
     from labkit.views.planes import slices as slices
     from labkit.views.records import record as record
     from labkit.views.reviews import review as review
@@ -55,6 +57,7 @@ _HOMES = {
     "message": "words",
     "new_case": "start",
     "panel": "decisions",
+    "placement": "placements",
     "practice_printers": "start",
     "printable": "parts",
     "printing": "bars",
@@ -68,6 +71,7 @@ _HOMES = {
     "table": "words",
     "thumbnail": "surfaces",
     "toolpath": "toolpaths",
+    "turnable": "live_surfaces",
     "viewer": "live_planes",
     "where_it_fails": "failures",
 }

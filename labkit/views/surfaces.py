@@ -38,7 +38,8 @@ _WIDTH_PX, _HEIGHT_PX = 1200, 560
 _LISTED = 20
 """Names of parts that have room beside the picture; a learned model may find a hundred."""
 
-_SHARP_DEGREES, _OUTLINED_DEGREES = 50.0, 75.0
+SHARP_DEGREES, _OUTLINED_DEGREES = 50.0, 75.0
+"""Edges from which on faces are not shaded as one, and have a line between them."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,12 @@ def thumbnail(mesh: trimesh.Trimesh, size_px: int = 220) -> bytes:
     return picture_of(figure, "").png
 
 
+def colours_of(mesh: trimesh.Trimesh, parts: Collection[Part]) -> npt.NDArray[np.uint8]:
+    """(n, 3) uint8, RGB: for each vertex that of the nearest part; (1, 3) without parts."""
+    found = _of_the_nearest(mesh, parts)
+    return _Paint(None, 0.0).of_vertices(1) if found is None else found
+
+
 def _words(figure: Figure, x: float, y: float, text: str, *, va: str) -> None:
     # A name may hold dollar signs, which matplotlib would take for a formula.
     figure.text(x, y, text, va=va, color=INK, fontsize=9, parse_math=False)
@@ -363,7 +370,7 @@ def _rendered(
             rgb=True,
             smooth_shading=True,
             split_sharp_edges=True,  # else flat faces beside fine ones look creased
-            feature_angle=_SHARP_DEGREES,
+            feature_angle=SHARP_DEGREES,
             specular=0.1,
         )
         edges = shape.extract_feature_edges(

@@ -118,12 +118,18 @@ def run_cells(page: Page) -> None:
 
 
 @contextmanager
-def without_faults(page: Page) -> Iterator[None]:
-    """A fault that the page reports meanwhile, and that is ours, fails the test."""
+def without_faults(page: Page, *ours: str) -> Iterator[None]:
+    """A fault that the page reports meanwhile, and that is ours, fails the test.
+
+    Parameters
+    ----------
+    ours : a fault that names one of these is; "labkit" by default.
+    """
     faults: list[str] = []
 
     def noted(said: ConsoleMessage) -> None:
-        if said.type in {"error", "warning"} and "labkit" in f"{said.text} {said.location}":
+        text = f"{said.text} {said.location}"
+        if said.type in {"error", "warning"} and any(name in text for name in ours or ("labkit",)):
             faults.append(said.text)
 
     page.on("console", noted)
