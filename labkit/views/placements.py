@@ -39,12 +39,19 @@ _SEEN_MM = 0.05
 """By which a cut stays behind its plane, so that the plane itself is drawn."""
 
 
+_HERE = "the place"
+
+
 class Stage(Protocol):
     """What the view needs of a stage."""
 
     @property
     def headless(self) -> bool:
         """Whether nobody is there to decide."""
+
+    @property
+    def left_open(self) -> dict[str, str]:
+        """What a person has set and not used yet: where, and in words what."""
 
     @property
     def parameters(self) -> Any:
@@ -126,10 +133,19 @@ class _Bench:
 
     @property
     def chosen_values(self) -> dict[str, Any]:
-        """The parameters as they are set here."""
-        # an untouched text stays as it was written
-        texts = {name: "; ".join(map(text_of, self.items[name])) for name in self.touched}
-        return self.values | texts
+        """The parameters that were set here otherwise than they are used.
+
+        None that was not touched: it may have been set in the panel meanwhile, and an
+        untouched text stays as it was written.
+        """
+        set_here = {
+            name: "; ".join(map(text_of, self.items[name]))
+            if name in self.items
+            else self.values[name]
+            for name in self.touched
+        }
+        now = self.stage.parameters
+        return {n: value for n, value in set_here.items() if getattr(now, n, None) != value}
 
     def _field(self, name: str, field: FieldInfo) -> ipywidgets.DOMWidget:
         look = {"value": self.values[name], "description": label(name, unit(field)), **WIDE}
@@ -141,6 +157,7 @@ class _Bench:
 
         def changed(change: Any) -> None:
             self.values[name] = change.new
+            self.touched.add(name)
             self._draw()
 
         entry.observe(changed, "value")
@@ -217,14 +234,21 @@ class _Bench:
         self._list(_NOTHING)
 
     def _draw(self) -> None:
-        parameters = self.plan.parameters.model_copy(update=self.chosen_values)
+        chosen = self.chosen_values
+        if chosen:
+            self.stage.left_open[_HERE] = ", ".join(chosen)
+        else:
+            self.stage.left_open.pop(_HERE, None)
+        names = [*self.plan.fields, *self.plan.groups]
+        used = {n: getattr(self.stage.parameters, n, self.values.get(n)) for n in names}
+        parameters = self.plan.parameters.model_copy(update=used | chosen)
         try:
             shapes = self.plan.shapes(parameters)
             kept = self.plan.kept(parameters)
         except LabkitError as error:
             self.answer.value = said(str(error))
             return
-        planes, lines, names = [], [], []
+        planes, lines, numbered = [], [], []
         for n, shape in enumerate(shapes, 1):
             mine = (shape.parameter, shape.number) == self.chosen
             colour = VERMILION if mine else BLUE
@@ -237,8 +261,8 @@ class _Bench:
                 lines.append((np.array([anchor, self._middle]), colour))
             else:
                 lines.append((shape.points, colour))
-            names.append((str(n), anchor))
-        self.sketch.draw(planes=planes, lines=lines, names=names)
+            numbered.append((str(n), anchor))
+        self.sketch.draw(planes=planes, lines=lines, names=numbered)
         self.live.kept = (
             [[*each.normal.tolist(), _SEEN_MM - each.offset_mm] for each in kept]
             if self.only.value
@@ -248,12 +272,12 @@ class _Bench:
         self.legend.value = f"<ol>{rows}</ol>" if rows else "<p>Nothing is placed yet.</p>"
 
     def _use(self) -> None:
-        now = self.stage.parameters
-        values = {n: v for n, v in self.chosen_values.items() if getattr(now, n, None) != v}
         try:
-            self.answer.value = said(self.stage.accept(values))
+            self.answer.value = said(self.stage.accept(self.chosen_values))
         except LabkitError as error:
-            self.answer.value = said(f"Not accepted. {error}")
+            self.answer.value = said(f"Not used. {error}")
+        else:
+            self._draw()
 
     @property
     def _middle(self) -> Array:

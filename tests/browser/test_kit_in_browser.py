@@ -65,7 +65,7 @@ def decide(page: Page, values: dict[str, str]) -> None:
     for _ in range(3):
         page.keyboard.press("Shift+Enter")
     for label, value in values.items():
-        field = notebook.get_by_label(label, exact=True)
+        field = notebook.get_by_label(label, exact=True).first
         field.fill(value, timeout=LONG_MS)
         field.press("Tab")
     press(notebook, "Use these values")

@@ -34,7 +34,7 @@ class Stage(SimpleNamespace):
         self.parameters = validated("03_design", self.parameters.model_dump() | values)
         return "Accepted: " + self.parameters.cut_planes_lps_mm
 
-stage = Stage(headless=False, parameters=validated("03_design", {}))
+stage = Stage(headless=False, parameters=validated("03_design", {}), left_open={})
 plan = design.Placement(design.Anatomy(block), stage.parameters, None)
 views.placement(stage, plan, title="Taken")
 """

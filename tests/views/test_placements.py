@@ -26,6 +26,7 @@ class Stage:
     def __init__(self, device: str, **values: Any) -> None:
         self.parameters: Any = validated("03_design", {"device": device, **values})
         self.accepted: list[dict[str, Any]] = []
+        self.left_open: dict[str, str] = {}
 
     def accept(self, values: dict[str, Any]) -> str:
         self.accepted.append(values)
@@ -159,7 +160,7 @@ def test_what_is_refused_is_said(order: Order) -> None:
 
     bench = Bench(Strict("anatomical model"), order)
     bench.press("Use this place")
-    assert "Not accepted. Found: a reason." in bench.words
+    assert "Not used. Found: a reason." in bench.words
     assert 'role="status"' in bench.words
 
 
