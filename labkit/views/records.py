@@ -25,6 +25,9 @@ from labkit.views.words import Words, checks, message, signed, table
 LOOK_AT_OTHERS_S = 2.0
 """How often a run that somebody else began is asked how far it is."""
 
+_OPEN: list[LoopErrands] = []
+"""The errands of the desk that is alive, of which there is one in a kernel."""
+
 _HOW = (
     "Accept keeps the decisions above with your name, and runs this stage with them from its "
     "beginning, without anybody's hand in it: that run is what is recorded and signed."
@@ -79,7 +82,10 @@ def record(stage: Stage) -> Words | ipywidgets.VBox:
     """
     if stage.headless or not somebody_looks_on():
         return message(f"{stage.record().verdict}: recorded in {stage.name}")
-    return AcceptDesk(stage, LoopErrands(asyncio.get_running_loop())).widget
+    while _OPEN:
+        _OPEN.pop().stop()  # the desk that this cell drew before must not take the run's end away
+    _OPEN.append(LoopErrands(asyncio.get_running_loop()))
+    return AcceptDesk(stage, _OPEN[-1]).widget
 
 
 class AcceptDesk:

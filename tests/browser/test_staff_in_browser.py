@@ -25,6 +25,7 @@ from tests.browser.axe import violations
 from tests.browser.lab import Server, running_kit, without_faults
 from tests.conftest import PROJECT, SAMPLE
 
+PAGE = "#rendered_cells"
 SOON_MS = 30_000
 LONG_MS = 240_000
 
@@ -56,13 +57,22 @@ def set_value(page: Page, label: str, value: str) -> None:
 
 def accept(page: Page, following: str) -> None:
     """Accept what is decided on this page, and go to the page of the stage that follows."""
+    assert violations(page, PAGE) == []
     press(page, "Accept")
-    expect(page.frame_locator("iframe").locator("h1")).to_be_visible(timeout=LONG_MS)
+    recorded(page)
     assert page.get_by_role("alert").count() == 0
     if following:
-        press(page, f"Open {following}")
-        page.wait_for_url(f"**{following}**", timeout=SOON_MS)
-        opened(page)
+        go_on(page, following)
+
+
+def recorded(page: Page) -> None:
+    expect(page.frame_locator("iframe").locator("h1")).to_be_visible(timeout=LONG_MS)
+
+
+def go_on(page: Page, following: str) -> None:
+    press(page, f"Open {following}")
+    page.wait_for_url(f"**{following}**", timeout=SOON_MS)
+    opened(page)
 
 
 def opened(page: Page) -> None:
@@ -91,34 +101,12 @@ def test_a_case_by_clicks_and_the_same_by_plain_papermill(
     page.set_viewport_size({"width": 1400, "height": 1600})
     with without_faults(page):
         page.goto(server.url(address(Path("notebooks/00_start_here.ipynb"))))
-        press(page, "Fill in a practice case on the sample scan")
-        press(page, "Make the case")
-        press(page, "Start practice")
-        expect(page.get_by_text("✔ ready")).to_be_visible(timeout=LONG_MS)
-        assert violations(page, "#rendered_cells") == []
-        press(page, "Open 01_scan")
-        page.wait_for_url("**01_scan**", timeout=SOON_MS)
-        opened(page)
-        assert "begin(" not in page.locator("#rendered_cells").inner_text()  # no code anywhere
-        accept(page, "02_segmentation")
-
-        set_value(page, "components", "2")
-        press(page, "Accept")  # what is set and not used is not left behind
-        expect(page.get_by_text("set and not used yet: the parameters: components")).to_be_visible()
-        press(page, "Use these values")
-        draw(page)
-        page.get_by_label("threshold (HU)").fill("280")
-        page.wait_for_timeout(600)  # the page tells the kernel when the hand rests
-        press(page, "Use this mask")
-        expect(page.get_by_text("Used from here on").first).to_be_visible(timeout=SOON_MS)
-        page.screenshot(path=tmp_path / "segmentation.png", full_page=True)
+        a_case_and_its_scan(page)
+        the_bones(page)
+        page.screenshot(path=tmp_path / "segmentation.png")
         accept(page, "03_design")
-        place = page.get_by_label("keep_from_mm (mm)", exact=True).last  # beside the surface
-        place.fill("55")
-        place.press("Tab")
-        press(page, "Use this place")
-        expect(page.get_by_text("Used from here on")).to_be_visible(timeout=SOON_MS)
-        page.screenshot(path=tmp_path / "design.png", full_page=True)
+        their_ends(page)
+        page.screenshot(path=tmp_path / "design.png")
         accept(page, "04_slicing")
         set_value(page, "layer_height_mm (mm)", "0.3")
         set_value(page, "infill_percent (%)", "10")
@@ -130,8 +118,7 @@ def test_a_case_by_clicks_and_the_same_by_plain_papermill(
         page.get_by_label("remarks").press("Tab")
         press(page, "Use these values")
         accept(page, "")
-        assert violations(page, "#rendered_cells") == []
-        page.screenshot(path=tmp_path / "record.png", full_page=True)
+        page.screenshot(path=tmp_path / "record.png")
     hosts = {urlsplit(url).hostname for url in server.asked if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
 
@@ -141,6 +128,43 @@ def test_a_case_by_clicks_and_the_same_by_plain_papermill(
         patch.setenv(ANSWER_VARIABLE, "none")  # drawn as the server's kernels draw
         patch.setenv("LABKIT_HOME", str(folder.parent / "home" / "LABKIT_HOME"))
         plain_papermill_comes_to_the_same(Case(root), tmp_path)
+
+
+def a_case_and_its_scan(page: Page) -> None:
+    press(page, "Fill in a practice case on the sample scan")
+    press(page, "Make the case")
+    press(page, "Start practice")
+    expect(page.get_by_text("✔ ready")).to_be_visible(timeout=LONG_MS)
+    assert violations(page, PAGE) == []
+    press(page, "Open 01_scan")
+    page.wait_for_url("**01_scan**", timeout=SOON_MS)
+    opened(page)
+    assert "begin(" not in page.locator(PAGE).inner_text()  # no code anywhere
+    press(page, "Accept")
+    expect(page.get_by_text("Cancel the run")).to_be_visible(timeout=SOON_MS)
+    page.reload()  # the page goes, and its kernel with it; the run goes on
+    recorded(page)
+    go_on(page, "02_segmentation")
+
+
+def the_bones(page: Page) -> None:
+    set_value(page, "components", "2")
+    press(page, "Accept")  # what is set and not used is not left behind
+    expect(page.get_by_text("set and not used yet: the parameters: components")).to_be_visible()
+    press(page, "Use these values")
+    draw(page)
+    page.get_by_label("threshold (HU)").fill("280")
+    page.wait_for_timeout(600)  # the page tells the kernel when the hand rests
+    press(page, "Use this mask")
+    expect(page.get_by_text("Used from here on").nth(1)).to_be_visible(timeout=SOON_MS)
+
+
+def their_ends(page: Page) -> None:
+    place = page.get_by_label("keep_from_mm (mm)", exact=True).last  # beside the surface
+    place.fill("55")
+    place.press("Tab")
+    press(page, "Use this place")
+    expect(page.get_by_text("Used from here on")).to_be_visible(timeout=SOON_MS)
 
 
 def the_record_says_who_decided_what(case: Case) -> None:
