@@ -7,7 +7,6 @@
     <case>/evidence/accepted/<stage>-<moment>/strokes.json …    what was made by hand
 """
 
-import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -98,11 +97,9 @@ def decided_in(folder: Path) -> dict[str, object]:
     )
 
 
-def forget(case: Case, folder: Path) -> None:
+def forget(folder: Path) -> None:
     """Remove decisions that are in a signed record now."""
     shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        _place(case).rmdir()
 
 
 def written(parameters: StageParameters, acceptance: Acceptance | None) -> str:

@@ -39,9 +39,9 @@ def test_what_was_made_by_hand_goes_with_them_and_the_last_ones_count(
     second = accepted.keep(case, Segmentation(components=2), BY_ANNA)
     assert accepted.kept(case, STAGE) == second
     assert not first.exists()
-    accepted.forget(case, first)  # taken over meanwhile: the newer stay
+    accepted.forget(first)  # taken over meanwhile: the newer stay
     assert accepted.kept(case, STAGE) == second
-    accepted.forget(case, second)
+    accepted.forget(second)
     assert accepted.kept(case, STAGE) is None
     assert accepted.kept(case, "01_scan") is not None
 

@@ -186,7 +186,7 @@ def _run_or_keep(
             verdict = read_result(folder).verdict
             say(f"{stage}: holds ({verdict})")
             if given:
-                accepted.forget(case, given)
+                accepted.forget(given)
             return Outcome(stage, folder.name, verdict, False, 0.0, "holds")
         request = request_for(stage, folder, request)
     say(f"{stage}: {why}")
@@ -200,7 +200,7 @@ def _run_or_keep(
     else:
         sign_stage(case, folder, inputs=result.inputs, command=command, environment=environment)
     if given:
-        accepted.forget(case, given)
+        accepted.forget(given)
     seconds = time.monotonic() - began
     if aside is not None:
         say(f"{stage}: {in_words(repeated(aside, folder))}")

@@ -128,11 +128,14 @@ class AcceptDesk:
     def _accept(self) -> None:
         if self.following.is_ours:
             return
-        try:
-            self._stage.hand_over(str(self.by.value))
-        except LabkitError as error:
-            self.following.say(f"Not accepted. {error}", alarm=True)
-            return
+        by = str(self.by.value)
+        self._errands.start(
+            lambda: self._stage.hand_over(by),
+            lambda _: self._run(),
+            lambda words: self.following.say(f"Not accepted. {words}", alarm=True),
+        )
+
+    def _run(self) -> None:
         stage = self._stage
         self.following.say("Accepted. The run starts …")
         self.following.start(

@@ -92,7 +92,7 @@ def run_and_accept(page: Page, stage: str) -> None:
         run_cells(page)
     button = notebook.get_by_role("button", name="Accept", exact=True)
     expect(button).to_be_enabled(timeout=LONG_MS)
-    button.click()
+    button.press("Enter")  # JupyterLab moves cells under the mouse while it scrolls
     evidence = notebook.frame_locator(f"iframe[title^='Evidence of {stage}']")
     expect(evidence.locator("h1")).to_be_visible(timeout=LONG_MS)
     assert notebook.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0

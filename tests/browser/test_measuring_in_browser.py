@@ -138,13 +138,13 @@ def test_type_see_the_verdict_use_change_and_accept(
         expect(status).to_contain_text(f"Changed: press “{BUTTON}” again")
         _run(page, "Run Selected Cell and All Below")
         accept = page.get_by_role("button", name="Accept", exact=True)
-        accept.click()
+        accept.press("Enter")
         expect(page.get_by_text("set and not used yet: the measurements: typed")).to_be_visible()
         assert accepted.kept(Case(case), "06_inspection") is None
         page.screenshot(path=tmp_path / "not-used.png")
         page.get_by_role("button", name=BUTTON).click()
         expect(status).to_contain_text("They are in measurements.csv")
-        accept.click()
+        accept.press("Enter")
         # of this made-up case nothing is signed, so that no run can build on it
         expect(page.get_by_text("every stage before the one asked for to hold")).to_be_visible(
             timeout=30_000
