@@ -5,6 +5,7 @@ person has decided, so of its notebook only what is needed to decide is shown; *
 starts the same run as everywhere else, and its evidence appears on the page.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ FOLDER_VARIABLE = "LABKIT_LAB_FOLDER"
 
 DECISION = "decision"
 """The tag of a cell that a person decides by, besides those that every stage has."""
+_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)]*\)")
+"""A link to another file: its words stay, since the page shows notebooks only."""
 _ALWAYS = {"parameters", "set-up", "record"}
 
 
@@ -39,6 +42,9 @@ def without_code(req: Any, notebook: Any, cwd: str) -> Any:  # as Voilà calls i
     notebook.metadata["title"] = _title(cells)
     if not any(cell.get("id") == "record" for cell in cells):
         return notebook
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = _LINK.sub(r"\1", cell.source)
     kept: list[Any] = []
     words: list[Any] = []
     for number, cell in enumerate(cells):

@@ -38,10 +38,27 @@ def test_the_server_is_for_this_machine_only_and_fetches_nothing(folder: Path) -
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
-        f"--LabApp.extra_labextensions_path={Path(lab.__file__).parent / 'jupyter/labextensions'}",
     ):
         assert flag in command
     assert not [flag for flag in command if "token" in flag]
+
+
+def test_the_kits_own_pages_and_pictures_come_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", "/site")
+    _, environment = lab_command(folder, NOTEBOOK)
+    first, *others = environment["JUPYTER_PATH"].split(os.pathsep)
+    assert others == ["/site"]
+    assert (Path(first) / "labextensions" / "labkit-pictures").is_dir()
+    assert (Path(first) / "voila" / "templates" / "labkit").is_dir()
+    assert environment["LABKIT_LAB_FOLDER"] == str(folder)
+    assert environment["LABKIT_START_PAGE"] == NOTEBOOK.as_posix()
+
+
+def test_the_staff_view_opens_the_same_notebook_without_code(folder: Path) -> None:
+    command, _ = lab_command(folder, NOTEBOOK, staff=True)
+    assert "--LabApp.default_url=/voila/render/notebooks/00%20start.ipynb" in command
 
 
 def test_without_a_port_jupyter_takes_its_own_or_the_next(folder: Path) -> None:

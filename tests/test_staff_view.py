@@ -34,6 +34,15 @@ def test_what_is_no_stage_is_shown_whole(name: str) -> None:
     assert len(without_code(None, notebook=notebook, cwd="").cells) == count
 
 
+def test_links_to_files_that_it_does_not_show_are_words() -> None:
+    notebook = nbformat.read(PROJECT / "notebooks" / "02_segmentation.ipynb", as_version=4)
+    assert any("](../docs/" in cell.source for cell in notebook.cells)
+    shown = without_code(None, notebook=notebook, cwd="")
+    words = "".join(cell.source for cell in shown.cells)
+    assert "](" not in words
+    assert "docs/segmentation.md shows how" in words
+
+
 def test_an_address_is_safe_in_a_page() -> None:
     assert address(Path("cases/C 1/a#b.ipynb")) == "voila/render/cases/C%201/a%23b.ipynb"
 

@@ -55,8 +55,12 @@ def test_the_settings_in_force_keep_widget_callbacks_off_side_threads(server: Se
 
 
 def test_without_the_token_nothing_is_given(server: Server) -> None:
-    contents = requests.get(f"http://127.0.0.1:{server.port}/api/contents", timeout=30)
-    assert contents.status_code == 403
+    (server.notebook.parent / "slices.png").write_bytes(b"a picture of a patient")
+    for path in ("api/contents", "voila/files/slices.png"):
+        answer = requests.get(f"http://127.0.0.1:{server.port}/{path}", timeout=30)
+        assert answer.status_code == 403
+    page = requests.get(f"http://127.0.0.1:{server.port}/voila/render/a.ipynb", timeout=30)
+    assert "/login?" in page.url
 
 
 def test_an_executed_notebook_of_somebody_else_shows_its_pictures_and_tables(
