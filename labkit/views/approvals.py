@@ -1,8 +1,6 @@
 """A person looks at the frozen G-code, and approves exactly these bytes."""
 
-from html import escape
 from pathlib import Path
-from typing import Any, Protocol
 
 import ipywidgets
 
@@ -11,6 +9,7 @@ from labkit.files import sha256_of
 from labkit.printing.board import why_not
 from labkit.printing.people import check_right
 from labkit.printing.printed_files import picture_in
+from labkit.views.deciding import Deciding, said
 from labkit.views.live_planes import LivePicture
 from labkit.views.picture import Picture
 from labkit.views.presence import somebody_looks_on
@@ -20,22 +19,7 @@ from labkit.views.words import Words, message
 _HERE = "the approval"
 
 
-class Stage(Protocol):
-    """What an approval needs of a stage."""
-
-    @property
-    def headless(self) -> bool:
-        """Whether nobody is there to approve."""
-
-    @property
-    def left_open(self) -> dict[str, str]:
-        """What a person has set and not used yet: where, and in words what."""
-
-    def accept(self, values: dict[str, Any], /) -> str:
-        """Take the values over; what to tell the person, or a `LabkitError`."""
-
-
-def approving(stage: Stage, gcode: Path) -> Words | Picture | ipywidgets.VBox:
+def approving(stage: Deciding, gcode: Path) -> Words | Picture | ipywidgets.VBox:
     """The G-code's own picture and its hash; by hand also the fields to approve it.
 
     An approval names the hash of the file that is shown: it dies with the next revision.
@@ -58,7 +42,7 @@ def approving(stage: Stage, gcode: Path) -> Words | Picture | ipywidgets.VBox:
 class ApprovalDesk:
     """A name, a box to tick, and the button that takes both over with the hash."""
 
-    def __init__(self, stage: Stage, sha256: str, *, may_not: str) -> None:
+    def __init__(self, stage: Deciding, sha256: str, *, may_not: str) -> None:
         self._stage, self._sha256 = stage, sha256
         self.name = ipywidgets.Text(
             description="approved by",
@@ -72,7 +56,7 @@ class ApprovalDesk:
             description="Approve this file", button_style="primary", layout={"width": "auto"}
         )
         self.answer = ipywidgets.HTML(
-            _said(may_not + "." if may_not else "A practice printer needs no approval.")
+            said(may_not + "." if may_not else "A practice printer needs no approval.")
         )
         for field in (self.name, self.ticked):
             field.disabled = bool(may_not)
@@ -96,12 +80,8 @@ class ApprovalDesk:
             check_right("approve")
             answer = self._stage.accept(words)
         except LabkitError as error:
-            self.answer.value = _said(f"Not approved. {error}")
+            self.answer.value = said(f"Not approved. {error}")
             return
         self._stage.left_open.pop(_HERE, None)
         self.use.disabled = True
-        self.answer.value = _said(f"Approved by {words['approved_by']}. {answer}")
-
-
-def _said(text: str) -> str:
-    return f'<p role="status" style="max-width: 60em">{escape(text)}</p>'
+        self.answer.value = said(f"Approved by {words['approved_by']}. {answer}")

@@ -14,6 +14,7 @@ from labkit.errors import LabkitError
 from labkit.parameters import StageParameters, bounds, choices, model_of, named_in, unit, why
 from labkit.printing.printers import registered_printers
 from labkit.protocols import known_protocols
+from labkit.views.deciding import Deciding, said
 from labkit.views.presence import somebody_looks_on
 from labkit.views.words import Words, joined, message, table
 
@@ -27,20 +28,8 @@ _HERE = "the parameters"
 _AS_THEY_ARE = "These values are used. Change them, then press Use these values."
 
 
-class Stage(Protocol):
+class Stage(Deciding, Protocol):
     """What the panel needs of a stage."""
-
-    @property
-    def headless(self) -> bool:
-        """Whether nobody is there to decide."""
-
-    @property
-    def left_open(self) -> dict[str, str]:
-        """What a person has set and not used yet: where, and in words what."""
-
-    @property
-    def parameters(self) -> BaseModel:
-        """The values so far, in the stage's own model."""
 
     @property
     def caveats(self) -> Sequence[Caveat]:
@@ -48,9 +37,6 @@ class Stage(Protocol):
 
     def resume(self) -> str:
         """Take up what was decided last; in words what that was, or ""."""
-
-    def accept(self, values: dict[str, Any], /) -> str:
-        """Take the values over; what to tell the person, or a `LabkitError`."""
 
 
 def panel(stage: Stage) -> Words | ipywidgets.VBox:
@@ -81,7 +67,7 @@ class _Panel:
         self._stage = stage
         self._inputs: dict[str, ipywidgets.DOMWidget] = {}
         self._known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
-        self._answer = ipywidgets.HTML(_said(taken_up or _AS_THEY_ARE))
+        self._answer = ipywidgets.HTML(said(taken_up or _AS_THEY_ARE))
         self._rare, self._more = ipywidgets.VBox(), ipywidgets.Button(layout={"width": "auto"})
         self._more.on_click(lambda _: self._fold(self._rare.layout.display is None))
         self._button = ipywidgets.Button(description="Use these values", button_style="primary")
@@ -101,9 +87,9 @@ class _Panel:
     def _use(self) -> None:
         now = self._changed()
         try:
-            self._answer.value = _said(self._stage.accept(dict(now)))
+            self._answer.value = said(self._stage.accept(dict(now)))
         except LabkitError as error:
-            self._answer.value = _said(f"Not used. {error}")
+            self._answer.value = said(f"Not used. {error}")
         else:
             self._used.update(now)
             self._stage.left_open.pop(_HERE, None)
@@ -111,10 +97,10 @@ class _Panel:
     def _on_change(self, _: object) -> None:
         if now := self._changed():
             self._stage.left_open[_HERE] = ", ".join(now)
-            self._answer.value = _said(f"Changed: {', '.join(now)}. Press Use these values.")
+            self._answer.value = said(f"Changed: {', '.join(now)}. Press Use these values.")
         else:
             self._stage.left_open.pop(_HERE, None)
-            self._answer.value = _said(_AS_THEY_ARE)
+            self._answer.value = said(_AS_THEY_ARE)
 
     def _on_other_model(self, _: object) -> None:
         self._fill(self._now())
@@ -214,7 +200,3 @@ def _range(field: FieldInfo) -> str:
         return ", ".join(words)
     low, high = bounds(field)
     return "" if low is None or high is None else f"{low:.10g} to {high:.10g}"
-
-
-def _said(text: str) -> str:
-    return f'<p role="status" style="max-width: 60em">{escape(text)}</p>'

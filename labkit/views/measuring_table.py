@@ -12,6 +12,7 @@ import traitlets
 from labkit.case import Order, Verdict
 from labkit.errors import LabkitError
 from labkit.inspection import Item, Measured, Sheet
+from labkit.views.deciding import Deciding
 from labkit.views.presence import somebody_looks_on
 from labkit.views.words import Words, signed, table
 
@@ -24,18 +25,8 @@ _OPEN: list["MeasuringTable"] = []
 """The table that is filled in, of which there is one in a kernel."""
 
 
-class Stage(Protocol):
+class Stage(Deciding, Protocol):
     """What the table needs of a stage."""
-
-    parameters: Any
-
-    @property
-    def headless(self) -> bool:
-        """Whether nobody is there to measure."""
-
-    @property
-    def left_open(self) -> dict[str, str]:
-        """What a person has set and not used yet: where, and in words what."""
 
     @property
     def order(self) -> Order:

@@ -1,7 +1,6 @@
 """Labelled fields that move one plane or one place in the patient, and words for where it is."""
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import ipywidgets
@@ -145,11 +144,6 @@ def label(name: str, scale: str) -> str:
 def row(*entries: Any) -> ipywidgets.HBox:
     """Fields beside each other, in as many lines as they need."""
     return ipywidgets.HBox(entries, layout={"flex_flow": "row wrap"})
-
-
-def said(text: str) -> str:
-    """A sentence that a screen reader says when it changes."""
-    return f'<p role="status" style="max-width: 60em">{escape(text)}</p>'
 
 
 def _others(axis: int) -> list[int]:

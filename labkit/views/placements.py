@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from html import escape
 from itertools import combinations, product
-from typing import Any, Protocol
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from labkit.design.placing import Group, Placement, Shape
 from labkit.errors import LabkitError
 from labkit.parameters import bounds, choices, unit
+from labkit.views.deciding import Deciding, said
 from labkit.views.live_planes import LivePicture
 from labkit.views.live_surfaces import LiveSurface
 from labkit.views.picture import BLUE, VERMILION, Picture
@@ -24,7 +25,6 @@ from labkit.views.place_fields import (
     label,
     place_fields,
     row,
-    said,
     said_places,
     said_plane,
     text_of,
@@ -42,26 +42,9 @@ _SEEN_MM = 0.05
 _HERE = "the place"
 
 
-class Stage(Protocol):
-    """What the view needs of a stage."""
-
-    @property
-    def headless(self) -> bool:
-        """Whether nobody is there to decide."""
-
-    @property
-    def left_open(self) -> dict[str, str]:
-        """What a person has set and not used yet: where, and in words what."""
-
-    @property
-    def parameters(self) -> Any:
-        """The values so far, in the stage's own model."""
-
-    def accept(self, values: dict[str, Any], /) -> str:
-        """Take the values over; what to tell the person, or a `LabkitError`."""
-
-
-def placement(stage: Stage, plan: Placement, *, title: str = "Where the part is taken") -> Picture:
+def placement(
+    stage: Deciding, plan: Placement, *, title: str = "Where the part is taken"
+) -> Picture:
     """The patient's surface with what the parameters place on it; by hand to be moved below.
 
     In the page: fields in mm and degrees move a plane or a place, and the surface shows it
@@ -88,7 +71,7 @@ def placement(stage: Stage, plan: Placement, *, title: str = "Where the part is 
 class _Bench:
     """The surface with what is placed on it, the fields that move it, and what they do."""
 
-    def __init__(self, stage: Stage, plan: Placement, title: str) -> None:
+    def __init__(self, stage: Deciding, plan: Placement, title: str) -> None:
         self.stage, self.plan = stage, plan
         self.live = LiveSurface(
             plan.surface, colours_of(plan.surface, []), frame="LPS", title=title

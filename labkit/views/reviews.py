@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from labkit.errors import LabkitError
 from labkit.parameters import places
+from labkit.views.deciding import Deciding, said
 from labkit.views.greys import windows
 from labkit.views.live_planes import LivePicture, LivePlanes
 from labkit.views.orientation import PLANES, turn_upright
@@ -42,24 +43,11 @@ _TOOLS = (
 )
 
 
-class Stage(Protocol):
+class Stage(Deciding, Protocol):
     """What the review needs of a stage."""
-
-    parameters: Any
-
-    @property
-    def headless(self) -> bool:
-        """Whether nobody is there to look."""
-
-    @property
-    def left_open(self) -> dict[str, str]:
-        """What a person has set and not used yet: where, and in words what."""
 
     def hand_made(self, name: str, /) -> Path:
         """Where a product goes that a person makes."""
-
-    def accept(self, values: dict[str, Any], /) -> str:
-        """Take the values over; what to tell the person, or a `LabkitError`."""
 
 
 class Review(Protocol):
@@ -207,7 +195,7 @@ class _Desk:
         )
         for entry, name in ((tool, "tool"), (brush, "brush"), (radius, "radius_mm")):
             traitlets.link((entry, "value"), (self.planes, name))
-        self.answer = ipywidgets.HTML(_said("Press Start, or draw: the time is noted."))
+        self.answer = ipywidgets.HTML(said("Press Start, or draw: the time is noted."))
         self.picture = ipywidgets.HTML()
         actions = {
             "Start": session.start,
@@ -244,11 +232,11 @@ class _Desk:
         try:
             act()
         except LabkitError as error:
-            self.answer.value = _said(str(error))
+            self.answer.value = said(str(error))
         except ValidationError as error:
-            self.answer.value = _said(f"Not drawn: {error.errors()[0]['msg']}")
+            self.answer.value = said(f"Not drawn: {error.errors()[0]['msg']}")
         else:
-            self.answer.value = _said(self.session.said)
+            self.answer.value = said(self.session.said)
         self._weigh()
 
     def _on_page(self, asked: dict[str, Any]) -> None:
@@ -315,9 +303,9 @@ class _Desk:
             self.session.accept()
             self.session.write(self.stage.hand_made("strokes.json"))
         except LabkitError as error:
-            self.answer.value = _said(f"Not used. {error}")
+            self.answer.value = said(f"Not used. {error}")
         else:
-            self.answer.value = _said(f"{answer} {self.session.said}")
+            self.answer.value = said(f"{answer} {self.session.said}")
         self._weigh()
 
     def _consider(self) -> None:
@@ -333,7 +321,3 @@ class _Desk:
             self.stage.left_open[_HERE] = ", ".join(changed)
         else:
             self.stage.left_open.pop(_HERE, None)
-
-
-def _said(text: str) -> str:
-    return f'<p role="status" style="max-width: 60em">{escape(text)}</p>'

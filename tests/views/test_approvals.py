@@ -13,6 +13,7 @@ from tests.printing.gcode import write_gcode
 
 class Stage:
     headless = False
+    parameters: Any = None
 
     def __init__(self) -> None:
         self.left_open: dict[str, str] = {}
