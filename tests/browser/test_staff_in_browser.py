@@ -48,7 +48,7 @@ def press(page: Page, name: str) -> None:
 
 
 def set_value(page: Page, label: str, value: str) -> None:
-    field = page.get_by_label(label, exact=True)
+    field = page.get_by_label(label, exact=True).first
     field.fill(value)
     field.press("Tab")
     changed = re.compile(f"Changed: .*{label.partition(' ')[0]}")
