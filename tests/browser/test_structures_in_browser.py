@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from labkit import processes
 from labkit.case import read_result
@@ -31,7 +31,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for words in made:
         done = processes.run(
             [sys.executable, "-m", "labkit", *words],
-            environment={**os.environ, "LABKIT_HOME": str(place / "home")},
+            environment={**os.environ, "LABKIT_HOME": str(place / "home" / "LABKIT_HOME")},
             timeout_s=300,
         )
         assert done.exit_code == 0, done.errors
@@ -46,7 +46,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, case: Path) -> Iterator[Server]:
+def server(case: Path) -> Iterator[Server]:
     notebook = nbformat.read(PROJECT / "notebooks" / "02_segmentation.ipynb", as_version=4)
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     for name, value in (
@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, case: Path) -> Iterator[Ser
         (at,) = (n for n, line in enumerate(lines) if line.startswith(f"{name}:"))
         lines[at] = f"{name}: str = {value!r}"
         cells[0] = "\n".join(lines)
-    with running_lab(cells, tmp_path_factory.mktemp("lab")) as running:
+    with running_lab(cells, case.parent) as running:  # the lab that signed the import
         yield running
 
 
@@ -68,16 +68,22 @@ def test_a_mask_of_two_structures_from_top_to_bottom(
     # what is further than one and a half windows away is not laid out, and so never drawn
     page.set_viewport_size({"width": 1300, "height": 2600})
     with planes_without_faults(server, page, "The scan and the threshold"):
-        recorded = page.get_by_text("recorded in 02_segmentation")
-        recorded.wait_for(timeout=240_000)
-    page.locator("td", has_text="surface_ulna.stl").wait_for()
-    page.locator("tr", has_text="mask of another tool").get_by_text("voxel for voxel").wait_for()
+        accept = page.get_by_role("button", name="Accept", exact=True)
+        expect(accept).to_be_enabled(timeout=240_000)
+        accept.press("Enter")
+        evidence = page.frame_locator("iframe[title='Evidence of 02_segmentation']")
+        expect(evidence.locator("h1")).to_be_visible(timeout=240_000)
+    page.get_by_text("products as they were made by hand").wait_for()
+    page.locator("td", has_text="surface_ulna.stl").first.wait_for()
+    page.locator("tr", has_text="mask of another tool").get_by_text(
+        "voxel for voxel"
+    ).first.wait_for()
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
     page.screenshot(path=tmp_path / "end.png")
     for name, words in (("planes", "Start"), ("cut", "Seen from"), ("surface", "surface_ulna.stl")):
         page.get_by_text(words).first.scroll_into_view_if_needed()
         page.screenshot(path=tmp_path / f"{name}.png")
     result = read_result(case / "02_segmentation")
-    assert result.mode == "interactive"
+    assert result.mode == "replay"
     assert [one["name"] for one in result.details["structures"]] == ["radius", "ulna"]
     assert (case / "02_segmentation" / "imported.seg.nrrd").is_file()
