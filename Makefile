@@ -6,10 +6,11 @@
 BIN := .venv/bin
 CODE = $(wildcard labkit tests notebooks sample_data benchmarks)
 ARGS ?=
-# Tests that run beside the others: the whole chain, again and again; and what waits for servers.
+# Tests that run beside the others: the whole chain, again and again; pages; what waits for servers.
 WHOLE := tests/acceptance
-WAITING := tests/browser tests/pacs tests/printing
-ASIDE := $(WHOLE) $(WAITING)
+PAGES := tests/browser
+WAITING := tests/pacs tests/printing
+ASIDE := $(WHOLE) $(PAGES) $(WAITING)
 export PYTHON
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -30,13 +31,14 @@ test: setup-tests lint ## style, types and all tests
 ifdef ARGS
 	@$(BIN)/pytest $(ARGS)
 else
-	@echo 'test: three runs side by side; those of $(ASIDE) are shown at the end'
+	@echo 'test: four runs side by side; those of $(ASIDE) are shown at the end'
 	@logs=$$(mktemp -d); status=0; \
 	$(BIN)/pytest $(WHOLE) >"$$logs/whole" 2>&1 & whole=$$!; \
+	$(BIN)/pytest $(PAGES) >"$$logs/pages" 2>&1 & pages=$$!; \
 	$(BIN)/pytest $(WAITING) >"$$logs/waiting" 2>&1 & waiting=$$!; \
 	$(BIN)/pytest $(ASIDE:%=--ignore=%) || status=$$?; \
-	wait $$whole || status=$$?; wait $$waiting || status=$$?; \
-	cat "$$logs/whole" "$$logs/waiting"; rm -rf "$$logs"; exit $$status
+	for part in $$whole $$pages $$waiting; do wait $$part || status=$$?; done; \
+	cat "$$logs/whole" "$$logs/pages" "$$logs/waiting"; rm -rf "$$logs"; exit $$status
 endif
 
 lint: setup ## style and types only
