@@ -13,7 +13,7 @@ ipywidgets sliders drive, as one would write it: one plane where the planes here
 ``threshold`` goes over the values of bone, 150 to 900 HU; ``threshold, anywhere`` over the whole
 slider, where the line runs through the noise of air and of soft tissue as well.
 
-The table comes from a machine with other work (load 6 on two cores), not from an idle one.
+The table comes from a machine with little other work (load below 1 on two cores).
 """
 
 import argparse
