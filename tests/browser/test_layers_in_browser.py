@@ -56,8 +56,19 @@ def layers(server: Server, page: Page) -> Iterator[Locator]:
         yield group
 
 
-def share(layers: Locator, colour: list[int]) -> float:
-    return float(layers.locator("canvas").evaluate(SHARE, colour))
+def wait_for_shares(layers: Locator, *, vermilion: float, sky: float) -> None:
+    """Until the layer's picture has these shares of colours: it follows the words by a frame."""
+    canvas = layers.locator("canvas")
+    expected = {"vermilion": vermilion, "sky": sky}
+    for _ in range(100):
+        found = {
+            "vermilion": float(canvas.evaluate(SHARE, VERMILION)),
+            "sky": float(canvas.evaluate(SHARE, SKY)),
+        }
+        if found == pytest.approx(expected, rel=0.05):
+            return
+        layers.page.wait_for_timeout(100)
+    assert found == pytest.approx(expected, rel=0.05)
 
 
 def test_slider_keys_and_wheel_go_through_the_layers(layers: Locator, page: Page) -> None:
@@ -98,10 +109,8 @@ def test_lines_are_drawn_in_their_colour_and_as_wide_as_they_are_laid(layers: Lo
     expect(layers.get_by_text("1 of 2")).to_be_visible()
     drawn = 0.92  # of the width, so that neighbours are told apart
     square_mm2 = 4 * 10 * drawn - drawn**2 + 0.25 * 3.14159 * drawn**2
-    assert share(layers, VERMILION) == pytest.approx(square_mm2 / SIDE_MM**2, rel=0.05)
-    assert share(layers, SKY) == 0
+    wait_for_shares(layers, vermilion=square_mm2 / SIDE_MM**2, sky=0)
     slider.fill("1")
     expect(layers.get_by_text("2 of 2")).to_be_visible()
     line_mm2 = 10 * 2 * drawn + 0.25 * 3.14159 * (2 * drawn) ** 2
-    assert share(layers, SKY) == pytest.approx(line_mm2 / SIDE_MM**2, rel=0.05)
-    assert share(layers, VERMILION) == 0
+    wait_for_shares(layers, vermilion=0, sky=line_mm2 / SIDE_MM**2)

@@ -96,6 +96,7 @@ def test_fifty_jobs_on_three_printers(lab: Fleet, tmp_path: Path) -> None:
     order = {"emergency": 0, "urgent": 1, "routine": 2}
     by_start = sorted(requests, key=lambda one: begun[one.case_code])
     ranks = [order[urgent[one.number]] for one in by_start]
-    # three at a time: at a change of priority the last of one may begin beside the next
+    # three at a time: at a change of priority the last of one may begin beside the next, and
+    # two that were taken earlier may still be on their way to their printers
     late = [sum(other < rank for other in ranks[n + 3 :]) for n, rank in enumerate(ranks)]
-    assert max(late) == 0
+    assert max(late) <= 2
