@@ -38,6 +38,7 @@ class Following:
     ) -> None:
         self.case = case
         self._errands, self._changed, self._ended = errands, changed, ended
+        self._begins = False
         self.answer = ipywidgets.HTML()
         self.cancel = ipywidgets.Button(description="Cancel the run", layout={"width": "auto"})
         self.cancel.layout.display = "none"
@@ -49,9 +50,10 @@ class Following:
         return self.case in _RUNS
 
     def start(self, begin: Callable[[], RunBeside]) -> None:
-        """Begin a run, unless one is at work."""
-        if not self.is_ours:
-            self._errands.start(begin, self._started, self.say)
+        """Begin a run, unless one is at work or about to be."""
+        if not (self.is_ours or self._begins):
+            self._begins = True
+            self._errands.start(begin, self._started, self._not_started)
 
     def follow(self) -> None:
         """Say how far the run is, again and again until its end."""
@@ -77,9 +79,14 @@ class Following:
         self._weigh()
 
     def _started(self, run: RunBeside) -> None:
+        self._begins = False
         _RUNS[self.case] = run
         self._weigh()
         self.follow()
+
+    def _not_started(self, words: str) -> None:
+        self._begins = False
+        self.say(words, alarm=True)
 
     def _end(self, run: RunBeside) -> None:
         trouble = run.trouble()

@@ -90,6 +90,24 @@ def test_accept_keeps_the_decisions_and_begins_one_run(stage: Stage, errands: At
     assert desk.following.cancel.layout.display is None
 
 
+def test_a_second_click_before_the_run_is_there_begins_none(stage: Stage) -> None:
+    class Slow(AtOnce):
+        """Errands whose work is done when the page comes to it."""
+
+        def start(self, work: Any, then: Any, fail: Any) -> None:
+            self.waiting.append(lambda: AtOnce.start(self, work, then, fail))
+
+    errands = Slow()
+    desk = AcceptDesk(stage, errands)
+    desk.accept.click()
+    desk.accept.click()
+    while len(Run.begun) < 1:
+        errands.waiting.pop(0)()
+    for _ in range(len(errands.waiting)):
+        errands.waiting.pop(0)()
+    assert len(Run.begun) == 1
+
+
 def test_what_came_of_it_is_shown_beside_what_the_cells_made(stage: Stage, errands: AtOnce) -> None:
     write_whole(stage.output("surface.stl"), "solid")
     desk = AcceptDesk(stage, errands)
