@@ -261,11 +261,10 @@ class Stage:
 
     @property
     def places(self) -> dict[str, str]:
-        """What the path parameters name, but for the case folder."""
+        """What the path parameters name, but for the case folder: places, or a series of a PACS."""
         fields = type(self.parameters).model_fields
         named = {n: getattr(self.parameters, n) for n, f in fields.items() if is_path(f)}
-        named.pop("case_dir", None)
-        return {n: str(Path(text).expanduser().absolute()) for n, text in named.items() if text}
+        return {n: text for n, text in named.items() if text and n != "case_dir"}
 
     @property
     def made(self) -> Path | None:
