@@ -112,9 +112,14 @@ def run_all(server: Server, page: Page) -> None:
 
 def run_cells(page: Page) -> None:
     """Run the cells of the notebook in front, from the menu."""
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    wait_for_kernel(page)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def wait_for_kernel(page: Page) -> None:
+    """Until the kernel of the notebook in front waits for something to do."""
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=180_000)
 
 
 @contextmanager

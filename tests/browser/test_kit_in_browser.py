@@ -15,7 +15,7 @@ from labkit.printing.servers.practice import PracticePrinter, install_server
 from labkit.procedures.by_hand import notebook_for
 from labkit.staff_view import address
 from labkit.traceability.verification import verify
-from tests.browser.lab import Server, run_cells, running_kit, without_faults
+from tests.browser.lab import Server, run_cells, running_kit, wait_for_kernel, without_faults
 from tests.browser.test_staff_in_browser import PAGE, accept, opened, set_value
 from tests.conftest import SAMPLE
 
@@ -74,19 +74,24 @@ def in_front(page: Page) -> Locator:
 def decide(page: Page, values: dict[str, str]) -> None:
     """Run the cells as far as the panel, set these values there, and run those below it."""
     notebook = in_front(page)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    notebook.locator(".jp-Cell").first.click()
-    for _ in range(3):
-        page.keyboard.press("Shift+Enter")
+    wait_for_kernel(page)
+    run_from(page, "Run All Above Selected Cell")
     for label, value in values.items():
         field = notebook.get_by_label(label, exact=True).first
         field.fill(value, timeout=LONG_MS)
         field.press("Tab")
     press(notebook, "Use these values")
     expect(notebook.get_by_text("Used from here on")).to_be_visible(timeout=SOON_MS)
-    notebook.locator(".jp-MarkdownCell").nth(1).click()
+    run_from(page, "Run Selected Cell and All Below")
+
+
+def run_from(page: Page, command: str) -> None:
+    """A command of the menu, at the heading below the panel."""
+    heading = in_front(page).locator(".jp-MarkdownCell").nth(1)
+    heading.click()
+    expect(heading).to_have_class(re.compile("jp-mod-selected"))
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run Selected Cell and All Below").click()
+    page.get_by_role("menuitem", name=command).click()
 
 
 def press(where: Locator, name: str) -> None:

@@ -68,7 +68,8 @@ def test_an_executed_notebook_of_somebody_else_shows_its_pictures_and_tables(
 ) -> None:
     """JupyterLab does not trust it: no script of it runs, and nothing of the kit's needs one."""
     executed(server.notebook.with_name("theirs.ipynb"))
-    page.goto(server.url("lab/tree/theirs.ipynb"))
+    # in a workspace of its own, which the next test's page does not open again
+    page.goto(server.url("lab/workspaces/theirs/tree/theirs.ipynb"))
     page.get_by_alt_text("A part of 3 mm").wait_for()
     assert "✔ pass" in page.locator("table", has_text="wall").inner_text()
     assert page.get_by_text("Kept words").is_visible()
