@@ -15,6 +15,7 @@ from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 from labkit.case import STAGES, Case, Result, now, read_result
 from labkit.errors import EvidenceError, LabkitError
 from labkit.files import hashes_below, write_whole
+from labkit.procedures.holding import is_signed
 from labkit.traceability.evidence import differences, sentence, signed_step
 from labkit.traceability.keys import OPERATOR, own_public_key, public_key
 from labkit.views.evidence_page import document, part_of
@@ -106,7 +107,7 @@ def _done(case: Case, folder: Path, key: SSlibKey | None) -> _Done | str:
         result = read_result(folder)
     except LabkitError as error:
         return error.found
-    if key is None or not any(case.evidence.glob(f"{folder.name}.????????.link")):
+    if key is None or not is_signed(case, folder):
         return _Done(folder, result, "", "not signed")
     try:
         step = signed_step(case.root, folder.name, key)

@@ -64,7 +64,7 @@ class PlaneFields:
         normal = item[1] - item[0]
         axis = int(np.argmax(np.abs(normal)))
         sign = 1 if normal[axis] > 0 else -1
-        others = [n for n in range(3) if n != axis]
+        others = _others(axis)
         at_mm = item[0, axis] - normal[others] @ (middle - item[0])[others] / normal[axis]
         tilts = np.degrees(np.arctan2(normal[others], abs(normal[axis])))
         ends = [

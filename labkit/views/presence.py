@@ -1,4 +1,4 @@
-"""Whether somebody looks on while a notebook runs that is no stage."""
+"""Whether somebody looks on while a notebook runs, and through which program."""
 
 import asyncio
 import os

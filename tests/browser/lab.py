@@ -15,6 +15,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page
 
 from labkit import processes
 from labkit.lab import lab_command
+from labkit.printing.servers.practice import PracticePrinter, install_server
 from labkit.views import offscreen
 from tests.conftest import PROJECT
 
@@ -61,6 +62,19 @@ def running_kit(place: Path) -> Iterator[Server]:
     shutil.copytree(PROJECT / "notebooks", folder / "notebooks")
     with _started(folder, Path("notebooks/00_start_here.ipynb"), place / "home") as server:
         yield server
+
+
+@contextmanager
+def running_kit_with_practice(place: Path) -> Iterator[Server]:
+    """`running_kit` in a lab whose practice printers can be started, and are stopped at its end."""
+    install_server(lambda _: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_HOME", str(place / "home" / "LABKIT_HOME"))
+        try:
+            with running_kit(place) as server:
+                yield server
+        finally:
+            PracticePrinter().stop()
 
 
 @contextmanager

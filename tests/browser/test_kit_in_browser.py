@@ -11,11 +11,17 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from labkit.case import STAGES, Case, Order, read_result
-from labkit.printing.servers.practice import PracticePrinter, install_server
+from labkit.printing.servers.practice import PracticePrinter
 from labkit.procedures.by_hand import notebook_for
 from labkit.staff_view import address
 from labkit.traceability.verification import verify
-from tests.browser.lab import Server, run_cells, running_kit, wait_for_kernel, without_faults
+from tests.browser.lab import (
+    Server,
+    run_cells,
+    running_kit_with_practice,
+    wait_for_kernel,
+    without_faults,
+)
 from tests.browser.test_staff_in_browser import PAGE, accept, opened, set_value
 from tests.conftest import SAMPLE
 
@@ -39,16 +45,9 @@ LONG_MS = 300_000
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab with a practice printer."""
-    install_server(lambda _: None)
-    place = tmp_path_factory.mktemp("by-hand")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_HOME", str(place / "home" / "LABKIT_HOME"))
+    with running_kit_with_practice(tmp_path_factory.mktemp("by-hand")) as running:
         PracticePrinter().start()
-        try:
-            with running_kit(place) as running:
-                yield running
-        finally:
-            PracticePrinter().stop()
+        yield running
 
 
 def new_case(server: Server, code: str, source: Path) -> tuple[Case, Path]:

@@ -16,13 +16,12 @@ from playwright.sync_api import Page, expect
 
 from labkit.accepted import decided_in
 from labkit.case import STAGES, Case, read_result
-from labkit.printing.servers.practice import PracticePrinter, install_server
 from labkit.procedures.repeats import repeated
 from labkit.staff_view import address
 from labkit.traceability.verification import verify
 from labkit.views.offscreen import ANSWER_VARIABLE
 from tests.browser.axe import violations
-from tests.browser.lab import Server, running_kit, without_faults
+from tests.browser.lab import Server, running_kit_with_practice, without_faults
 from tests.conftest import PROJECT, SAMPLE
 
 PAGE = "#rendered_cells"
@@ -32,15 +31,8 @@ LONG_MS = 240_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    install_server(lambda _: None)
-    place = tmp_path_factory.mktemp("staff")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_HOME", str(place / "home" / "LABKIT_HOME"))
-        try:
-            with running_kit(place) as running:
-                yield running
-        finally:
-            PracticePrinter().stop()
+    with running_kit_with_practice(tmp_path_factory.mktemp("staff")) as running:
+        yield running
 
 
 def press(page: Page, name: str) -> None:
