@@ -1,12 +1,14 @@
 """Associations with a PACS, and our own storage provider that it may call back."""
 
 import logging
+import queue
 import socket
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydicom import uid
 from pynetdicom import (
@@ -57,12 +59,27 @@ The retired ones too: what is not offered, a PACS may transcode to what is.
 """
 
 
+class _Answers(queue.Queue[Any]):
+    """What the other side answered, for the thread that waits for it.
+
+    pynetdicom's own thread looks in without waiting, and at times took the answer from under
+    the request: it does not stop at once when it is told to (pynetdicom issue #875).
+    """
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if not block:
+            raise queue.Empty
+        return super().get(timeout=timeout)
+
+
 def _take_over(event: Event, opened: ExitStack) -> None:
-    """Send at once, and see that the socket is closed in the end.
+    """Send at once, lose no answer, and see that the socket is closed in the end.
 
     By default each message waits for the answer to the one before (Nagle's algorithm), and
     pynetdicom leaves a socket open that the other side has closed.
     """
+    if event.assoc.is_requestor:
+        event.assoc.dimse.msg_queue = _Answers()
     link = event.assoc.dul.socket
     if link is not None and link.socket is not None:
         link.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,11 +3,15 @@
 import io
 import json
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 
 from labkit.errors import PacsError, StorageError
 from labkit.pacs.registry import connect
@@ -57,6 +61,42 @@ def answer(path: str, listed: list[Dataset], body: bytes) -> Reply:
         for above in ("Study", "Series")[: ("STUDY", "SERIES", "IMAGE").index(level)]:
             del row[f"{above}InstanceUID"]
     return as_json(found)
+
+
+class _LateToStop(threading.Event):
+    """The checkpoint of pynetdicom's own thread, which it was past when told to stop there."""
+
+    past = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self.past:
+            return super().wait(timeout)
+        self.past = True
+        time.sleep(0.2)
+        return True
+
+
+def test_an_answer_reaches_its_request_whatever_pynetdicoms_own_thread_does(
+    lab: Path, study: Study, images: list[Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, sent = Association.__init__, DIMSEServiceProvider.send_msg
+
+    def late(self: Association, *arguments: Any) -> None:
+        made(self, *arguments)
+        if self.is_requestor:
+            self._reactor_checkpoint = _LateToStop()
+            self._reactor_checkpoint.set()
+
+    def busy(self: DIMSEServiceProvider, *arguments: Any) -> None:
+        sent(self, *arguments)
+        if self.assoc.is_requestor:
+            time.sleep(0.3)
+
+    monkeypatch.setattr(Association, "__init__", late)
+    monkeypatch.setattr(DIMSEServiceProvider, "send_msg", busy)
+    with dimse(listed=images, sent=images) as port:
+        register_dimse(lab, port, answer_s=2)
+        assert len(find(connect("standin"), study.query)) == 1
 
 
 def test_what_is_missing_is_counted_by_dimse(
