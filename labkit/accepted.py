@@ -8,7 +8,6 @@
 """
 
 import shutil
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +17,10 @@ from pydantic import ValidationError
 
 from labkit.case import Acceptance, Case
 from labkit.errors import CaseError
-from labkit.files import storage_errors, write_whole
+from labkit.files import folder_written_whole, write_whole
 from labkit.parameters import StageParameters
+
+_WRITTEN = {"parameters.yaml", "acceptance.json"}
 
 
 def keep(
@@ -40,20 +41,13 @@ def keep(
     """
     stage = parameters.stage
     earlier = _folders(case, stage)
-    place = _place(case)
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")  # names in the order of time
-    with storage_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".", dir=place))
-        try:
-            write_whole(made / "parameters.yaml", written(parameters, acceptance))
-            write_whole(made / "acceptance.json", acceptance.model_dump_json(indent=1) + "\n")
-            for path in hand_made:
-                shutil.copyfile(path, made / path.name)
-            folder = made.rename(place / f"{stage}-{moment}")
-        except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
-            raise
+    folder = _place(case) / f"{stage}-{moment}"
+    with folder_written_whole(folder) as made:
+        write_whole(made / "parameters.yaml", written(parameters, acceptance))
+        write_whole(made / "acceptance.json", acceptance.model_dump_json(indent=1) + "\n")
+        for path in hand_made:
+            shutil.copyfile(path, made / path.name)
     for one in earlier:
         shutil.rmtree(one, ignore_errors=True)
     return folder
@@ -63,6 +57,11 @@ def kept(case: Case, stage: str) -> Path | None:
     """The folder with the decisions of a stage that no run has taken up, or None."""
     folders = _folders(case, stage)
     return folders[-1] if folders else None
+
+
+def hand_made_in(folder: Path) -> list[Path]:
+    """The files beside the decisions in a folder, which a person made."""
+    return sorted(path for path in folder.glob("*") if path.name not in _WRITTEN)
 
 
 def acceptance_in(folder: Path) -> Acceptance | None:

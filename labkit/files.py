@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,3 +101,23 @@ def write_whole(path: Path, content: str | bytes, *, mode: int | None = None) ->
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one."""
     with written_whole(path, mode=mode) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def folder_written_whole(to: Path, *, mode: int = 0o700) -> Iterator[Path]:
+    """A temporary folder beside ``to``, which must not be there; it becomes it only on success.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or the place cannot be written; nothing is left of it.
+    """
+    with storage_errors(to):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".", dir=to.parent))
+        try:
+            yield temporary
+            temporary.chmod(mode)
+            temporary.rename(to)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)

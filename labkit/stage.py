@@ -5,17 +5,17 @@ publishes it afterwards.  A person in JupyterLab, or plain papermill, gives noth
 then the stage publishes its own products, unsigned, until ``labkit run`` replays it.
 """
 
-import ast
 import getpass
 import json
 import os
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from labkit import accepted
+from labkit import accepted, drafts
 from labkit.case import (
     RESULT_SCHEMA,
     STAGES,
@@ -30,15 +30,21 @@ from labkit.case import (
     worst,
 )
 from labkit.errors import CaseError, InputError
-from labkit.files import content_digest, hashes_below, sha256_of, write_whole
-from labkit.parameters import Design, StageParameters, is_path, model_of, validated
+from labkit.files import content_digest, hashes_below, sha256_of, storage_errors, write_whole
+from labkit.parameters import (
+    Design,
+    StageParameters,
+    as_it_comes,
+    given_values,
+    is_path,
+    model_of,
+    validated,
+)
 
 RUN_VARIABLE = "LABKIT_RUN"
 """What ``labkit run`` tells a notebook's kernel: JSON with ``case``, ``folder``,
 ``paths``, ``progress``, ``accepted`` and ``notebook_sha256``.  Paths travel here and not as
 parameters, since papermill writes parameters into the notebook that becomes evidence."""
-
-_IPYTHON = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 
 
 class Stage:
@@ -75,6 +81,8 @@ class Stage:
         self._accepted = Acceptance(**run["accepted"]) if run.get("accepted") else None
         self._started = now()
         self._began_s = time.monotonic()
+        self.minutes_before = 0.0
+        """How long a person worked on it before it was begun here."""
         self._inputs = {"order.yaml": sha256_of(self.case.root / "order.yaml")}
         self._sources: dict[str, str] = {}
         self.checks: list[Check] = []
@@ -167,6 +175,12 @@ class Stage:
         self._hand_made.add(name)
         return self.output(name)
 
+    def take_over(self, hand_made: Iterable[Path]) -> None:
+        """Go on with files that a person made in this stage before."""
+        for path in hand_made:
+            with storage_errors(self.folder):
+                shutil.copyfile(path, self.hand_made(path.name))
+
     def check(
         self,
         name: str,
@@ -215,31 +229,40 @@ class Stage:
     def resume(self) -> str:
         """Take up what was decided last for this case; in words what that was, or "".
 
-        What the parameters cell says otherwise than it comes counts more: a person wrote it.
+        What was made by hand and no run has taken up yet belongs to it.  What the parameters
+        cell says otherwise than it comes counts more: a person wrote it.
 
         Raises
         ------
         CaseError
             What was decided cannot be read.
         """
-        folder = accepted.kept(self.case, self.name) or self.case.current(self.name)
+        kept = accepted.kept(self.case, self.name)
+        folder = kept or self.case.current(self.name)
         if folder is None:
             return ""
+        if kept is not None:
+            self.take_over(accepted.hand_made_in(kept))
         before = accepted.decided_in(folder)
-        fields = model_of(self.name, before).model_fields
+        usual = self.as_it_comes(before)
         now = self.parameters.model_dump()
         taken = {
             name: value
             for name, value in before.items()
-            if name in fields.keys() - {"operator"}
-            and value != fields[name].default
-            and now.get(name, fields[name].default) == fields[name].default
+            if name in usual.keys() - {"operator"}
+            and value != usual[name]
+            and now.get(name, usual[name]) == usual[name]
         }
         if not taken:
             return ""
         self.accept(taken)
         listed = ", ".join(f"{name} = {value}" for name, value in taken.items())
         return f"As decided before, in {folder.name}: {listed}."
+
+    def as_it_comes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The value of each parameter that goes with ``values`` where nobody decides."""
+        usual = as_it_comes(self.name, values)
+        return {**usual, "device": self.order.device} if "device" in usual else usual
 
     def accept(self, values: dict[str, Any]) -> str:
         """Take a person's decisions; the cells below use them.  What to show the person.
@@ -252,7 +275,7 @@ class Stage:
         wanted = self.parameters.model_dump() | values
         names = model_of(self.name, wanted).model_fields  # another family: other parameters
         self.parameters = validated(self.name, {n: v for n, v in wanted.items() if n in names})
-        return "Used from here on: run the cells below, or press Accept at the end."
+        return "Used from here on: by the cells you run below, and by Accept at the end."
 
     @property
     def operator(self) -> str:
@@ -271,6 +294,17 @@ class Stage:
         """The folder with what was made so far; None once it was recorded."""
         return self._folder
 
+    @property
+    def minutes(self) -> float:
+        """How long a person has worked on the stage."""
+        return round(self.minutes_before + (time.monotonic() - self._began_s) / 60, 2)
+
+    @property
+    def made_by_hand(self) -> list[Path]:
+        """The files of `hand_made` that are there."""
+        made = [self._folder / name for name in sorted(self._hand_made)] if self._folder else []
+        return [path for path in made if path.is_file()]
+
     def hand_over(self, by: str) -> Path:
         """The folder with the decisions and what was made by hand, for the run that signs them.
 
@@ -283,14 +317,7 @@ class Stage:
         InputError
             Something was set and is not used yet, or nobody accepts.
         """
-        if self.left_open:
-            listed = "; ".join(f"{where}: {what}" for where, what in self.left_open.items())
-            raise InputError(
-                f"set and not used yet: {listed}",
-                expected="every field and drawing used, or taken back",
-                where=self.name,
-                fix="press the button below what was changed, or set it back",
-            )
+        self.require_nothing_left_open()
         if not by.strip():
             raise InputError(
                 "nobody accepts",
@@ -299,12 +326,21 @@ class Stage:
                 fix="write it into the field beside the button",
             )
         self.accept({"operator": by.strip()})
-        minutes = round((time.monotonic() - self._began_s) / 60, 2)
-        acceptance = Acceptance(by=self.parameters.operator, at=now(), minutes=minutes)
-        made = [self.folder / name for name in sorted(self._hand_made)] if self._folder else []
-        return accepted.keep(
-            self.case, self.parameters, acceptance, [path for path in made if path.is_file()]
-        )
+        acceptance = Acceptance(by=self.parameters.operator, at=now(), minutes=self.minutes)
+        folder = accepted.keep(self.case, self.parameters, acceptance, self.made_by_hand)
+        drafts.forget(self.case, self.name)
+        return folder
+
+    def require_nothing_left_open(self) -> None:
+        """Raise an `InputError` where something is set and not used yet."""
+        if self.left_open:
+            listed = "; ".join(f"{where}: {what}" for where, what in self.left_open.items())
+            raise InputError(
+                f"set and not used yet: {listed}",
+                expected="every field and drawing used, or taken back",
+                where=self.name,
+                fix="press the button below what was changed, or set it back",
+            )
 
     @property
     def verdict(self) -> Verdict:
@@ -360,17 +396,7 @@ def begin(name: str, cell: Mapping[str, Any]) -> Stage:
         The notebook holds a value the stage does not know (papermill lets a
         mistyped ``-p`` through), or one out of range.
     """
-    given = _given(cell.get("In") or [])
-    plain = {
-        key: value
-        for key, value in cell.items()
-        if (given is None or key in given)
-        and not key.startswith("_")
-        and key not in _IPYTHON
-        and not key.isupper()  # constants that the notebook imports
-        and (value is None or isinstance(value, bool | int | float | str | list | dict))
-    }
-    return Stage(name, validated(name, _as_ordered(name, plain)))
+    return Stage(name, validated(name, _as_ordered(name, given_values(cell))))
 
 
 def _as_ordered(name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -379,27 +405,3 @@ def _as_ordered(name: str, values: dict[str, Any]) -> dict[str, Any]:
     if name != Design.stage or values.get("device", left) != left or not values.get("case_dir"):
         return values
     return {**values, "device": Case(values["case_dir"]).order.device}
-
-
-def _given(history: Sequence[str]) -> set[str] | None:
-    """The names that the cells run so far give plain values and nothing else.
-
-    That is the parameters cell and what papermill injects, not what the cells below
-    left behind when the notebook was run before.  None without a history.
-    """
-    names: set[str] = set()
-    for source in history:
-        try:
-            statements = ast.parse(source).body
-            for statement in statements:
-                if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
-                    raise ValueError
-                ast.literal_eval(statement.value)
-        except (SyntaxError, ValueError):
-            continue
-        for statement in statements:
-            targets = (
-                statement.targets if isinstance(statement, ast.Assign) else [statement.target]  # type: ignore[attr-defined]
-            )
-            names |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return names if any(history) else None

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import EvidenceError, StorageError
-from labkit.files import content_digest, hashes_below, sha256_of, write_whole, written_whole
+from labkit.files import (
+    content_digest,
+    folder_written_whole,
+    hashes_below,
+    sha256_of,
+    write_whole,
+    written_whole,
+)
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -63,3 +70,19 @@ def test_the_digest_of_a_folder_does_not_depend_on_names(tmp_path: Path) -> None
     assert content_digest(tmp_path / "one") == content_digest(tmp_path / "two")
     write_whole(tmp_path / "two" / "z", "3")
     assert content_digest(tmp_path / "one") != content_digest(tmp_path / "two")
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    to = tmp_path / "new" / "folder"
+    with pytest.raises(ZeroDivisionError), folder_written_whole(to) as made:
+        (made / "a").write_text("x")
+        raise ZeroDivisionError
+    assert list(to.parent.iterdir()) == []
+    with folder_written_whole(to, mode=0o755) as made:
+        (made / "a").write_text("x")
+        assert not to.exists()
+    assert [path.name for path in to.parent.rglob("*")] == ["folder", "a"]
+    assert to.stat().st_mode & 0o777 == 0o755
+    with pytest.raises(OSError, match="not empty"), folder_written_whole(to) as made:
+        (made / "b").write_text("y")
+    assert [path.name for path in to.parent.rglob("*")] == ["folder", "a"]

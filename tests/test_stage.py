@@ -267,8 +267,24 @@ def test_a_person_goes_on_where_the_last_decisions_ended(case: Case) -> None:
 def test_another_family_of_parts_is_taken_up_with_its_own_parameters(case: Case) -> None:
     first = _begin(case, "03_design", device="dosage form", mass_mg=400.0)
     first.record()
-    again = _begin(case, "03_design", device="dosage form")
-    assert "mass_mg = 400.0" in again.resume()
+    again = _begin(case, "03_design")  # the order is for another family
+    assert "device = dosage form, mass_mg = 400.0" in again.resume()
+    assert again.parameters.device == "dosage form"
+    again.accept({"device": "anatomical model"})
+    again.hand_over("anna")
+    last = _begin(case, "03_design")
+    assert last.resume() == ""
+    assert last.parameters.device == "anatomical model"
+
+
+def test_what_was_made_by_hand_and_accepted_is_there_again_until_a_run_has_it(case: Case) -> None:
+    first = _begin(case, "02_segmentation", threshold_hu=250)
+    first.hand_made("strokes.json").write_text("{}")
+    first.hand_over("anna")
+    again = _begin(case, "02_segmentation")
+    again.resume()
+    assert [path.name for path in again.made_by_hand] == ["strokes.json"]
+    assert (again.hand_over("anna") / "strokes.json").read_text() == "{}"
 
 
 def test_the_places_that_are_named_are_told_and_not_kept(case: Case, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ From these declarations come the validation, the notebook's parameters cell (a
 test compares them), the widgets' bounds and the help tables.
 """
 
+from labkit.parameters.cell import given_values
 from labkit.parameters.design import (
     FAMILIES,
     AnatomicalModel,
@@ -24,7 +25,7 @@ from labkit.parameters.slicing import Slicing
 from labkit.parameters.stage import StageParameters
 from labkit.parameters.structures import NamedStructure, Structure, named_structures
 from labkit.parameters.traceability import Traceability
-from labkit.parameters.validation import MODELS, model_of, validated
+from labkit.parameters.validation import MODELS, as_it_comes, model_of, validated
 
 __all__ = [
     "FAMILIES",
@@ -46,8 +47,10 @@ __all__ = [
     "Structure",
     "SurgicalGuide",
     "Traceability",
+    "as_it_comes",
     "bounds",
     "choices",
+    "given_values",
     "is_path",
     "kept_as",
     "model_of",

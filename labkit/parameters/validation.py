@@ -34,6 +34,12 @@ def model_of(stage: str, values: Mapping[str, object]) -> type[StageParameters]:
     return FAMILIES.get(str(device), Design)
 
 
+def as_it_comes(stage: str, values: Mapping[str, object]) -> dict[str, Any]:
+    """The value that each parameter of the model has where nobody decides otherwise."""
+    fields = {**model_of(stage, values).model_fields, **MODELS[stage].model_fields}
+    return {name: field.default for name, field in fields.items()}
+
+
 def validated(stage: str, values: Mapping[str, object]) -> StageParameters:
     """The parameters of a stage, from plain values.
 

@@ -8,14 +8,16 @@ import ipywidgets
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from labkit import equipment
+from labkit import drafts, equipment
 from labkit.case import Caveat
 from labkit.errors import LabkitError
 from labkit.parameters import StageParameters, bounds, choices, model_of, named_in, unit, why
 from labkit.printing.printers import registered_printers
+from labkit.procedures.by_hand import notebook_for
 from labkit.protocols import known_protocols
 from labkit.views.deciding import Deciding, said
-from labkit.views.presence import somebody_looks_on
+from labkit.views.opening import Opener
+from labkit.views.presence import in_staff_view, somebody_looks_on
 from labkit.views.words import Words, joined, message, table
 
 _FIXED = {"case_dir"}
@@ -28,7 +30,7 @@ _HERE = "the parameters"
 _AS_THEY_ARE = "These values are used. Change them, then press Use these values."
 
 
-class Stage(Deciding, Protocol):
+class Stage(Deciding, drafts.Stage, Protocol):
     """What the panel needs of a stage."""
 
     @property
@@ -47,7 +49,9 @@ def panel(stage: Stage) -> Words | ipywidgets.VBox:
     Nothing changes for the cells below before *Use these values* is pressed, and a change
     after it asks for it again.  What the stage refuses is shown as text below the button.
     """
-    taken_up = stage.resume() if somebody_looks_on() else ""
+    taken_up = ""
+    if somebody_looks_on():
+        taken_up = (in_staff_view() and drafts.take_up(stage)) or stage.resume()
     values = stage.parameters.model_dump()
     if stage.headless:
         rows = [
@@ -72,6 +76,7 @@ class _Panel:
         self._more.on_click(lambda _: self._fold(self._rare.layout.display is None))
         self._button = ipywidgets.Button(description="Use these values", button_style="primary")
         self._button.on_click(lambda _: self._use())
+        self._opener = Opener() if in_staff_view() else None
         self.box = ipywidgets.VBox()
         self._fill(values)
         self._used = self._now()
@@ -93,6 +98,19 @@ class _Panel:
         else:
             self._used.update(now)
             self._stage.left_open.pop(_HERE, None)
+            if self._opener is not None:
+                self._draw_anew(self._opener)
+
+    def _draw_anew(self, opener: Opener) -> None:
+        """Open the page again: without code nobody can run the cells below once more."""
+        stage = self._stage
+        try:
+            drafts.put_by(stage)
+            opener.open(notebook_for(stage.case, stage.name), "the page with these values")
+        except LabkitError as error:
+            self._answer.value = said(f"Used by Accept, and not drawn yet. {error}")
+        else:
+            self._answer.value = said("Used. The page is drawn anew with these values …")
 
     def _on_change(self, _: object) -> None:
         if now := self._changed():
@@ -119,8 +137,9 @@ class _Panel:
         self._rare.children = [lines[name] for name in folded]
         self._fold(True)
         seen = [line for name, line in lines.items() if name not in folded]
-        below = [self._more, self._rare] if folded else []
-        self.box.children = [*self._known, *seen, *below, self._button, self._answer]
+        more = [self._more, self._rare] if folded else []
+        below = [self._button, self._answer, *([self._opener.widget] if self._opener else [])]
+        self.box.children = [*self._known, *seen, *more, *below]
 
     def _fold(self, away: bool) -> None:
         self._rare.layout.display = "none" if away else None

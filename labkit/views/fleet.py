@@ -29,9 +29,6 @@ from labkit.views.print_style import STYLE
 from labkit.views.stills import still
 from labkit.views.words import Words
 
-PICTURE_S = 5.0
-"""How often a camera is asked for a still."""
-
 CASES_S = 10.0
 """How often the folder of cases is looked through."""
 
@@ -91,8 +88,7 @@ class Board:
         self._cases_dir, self._refresh_s = cases_dir, max(refresh_s, 0.2)
         self._errands = errands or LoopErrands(asyncio.get_running_loop())
         self._files = PrintedFiles(cases_dir)
-        self._asked: set[str] = set()
-        self._stills: dict[str, tuple[float, bytes | None]] = {}
+        self._lab_is_asked = False
         self._cases_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._before: Any = None
@@ -167,8 +163,8 @@ class Board:
             self.cards = {name: self.cards.get(name) or self._card(name) for name in names}
             self._row.children = [card.widget for card in self.cards.values()]
             self.sending.show_printers(names)
-        for name in names:
-            self._ask(name)
+        for card in self.cards.values():
+            card.look()
         self._ask_lab()
         if time.monotonic() - self._cases_at > CASES_S:
             self._cases_at = time.monotonic()
@@ -178,40 +174,15 @@ class Board:
             )
 
     def _card(self, name: str) -> Card:
-        return Card(name, self._errands, _WATCHES, self._ask)
-
-    def _ask(self, name: str) -> None:
-        if name in self._asked:
-            return
-        self._asked.add(name)
-        at, _ = self._stills.get(name, (-PICTURE_S, None))
-        pictures = time.monotonic() - at >= PICTURE_S
-
-        def failed(words: str) -> None:
-            self._asked.discard(name)
-            if name in self.cards:
-                self.cards[name].trouble(words)
-
-        self._errands.start(
-            lambda: look_at(name, self._files, pictures=pictures),
-            lambda here: self._answered(name, here, pictures),
-            failed,
-        )
-
-    def _answered(self, name: str, here: PrinterNow, pictures: bool) -> None:
-        self._asked.discard(name)
-        if pictures:
-            self._stills[name] = (time.monotonic(), here.seen.picture)
-        if name in self.cards:
-            self.cards[name].show(here, self._stills.get(name, (0.0, None))[1])
+        return Card(name, self._errands, _WATCHES, self._files)
 
     def _ask_lab(self) -> None:
-        if "" in self._asked:
+        if self._lab_is_asked:
             return
-        self._asked.add("")
+        self._lab_is_asked = True
 
         def known(lab: LabNow) -> None:
-            self._asked.discard("")
+            self._lab_is_asked = False
             self.queue.show(lab)
             self.to_look_at.show(lab)
             clock = time.strftime("%H:%M:%S")
@@ -220,5 +191,5 @@ class Board:
         self._errands.start(lab_now, known, self._troubled)
 
     def _troubled(self, words: str) -> None:
-        self._asked.discard("")
+        self._lab_is_asked = False
         self.trouble.value = said(words)

@@ -1,17 +1,22 @@
 """A card for each printer: what it does, and the buttons for what it prints."""
 
+import time
 from collections.abc import Callable
 from html import escape
 
 import ipywidgets
 
 from labkit.printing.attending import Watches
-from labkit.printing.board import PrinterNow
+from labkit.printing.board import PrinterNow, look_at
 from labkit.printing.fleet import Deed, act
 from labkit.printing.jobs import Job
+from labkit.printing.printed_files import PrintedFiles
 from labkit.views.errands import Errands
 from labkit.views.fleet_words import alarms, head, layer_words
 from labkit.views.stills import figure_of, still
+
+PICTURE_S = 5.0
+"""How often a camera is asked for a still."""
 
 REALLY_S = 5.0
 """How long a second click on cancel counts as meant."""
@@ -31,14 +36,15 @@ class Card:
     ----------
     name : of the printer.
     watches : the prints that this kernel follows.
-    look : asks the printer again, at once.
+    files : what is known of the G-code that printers have.
     """
 
-    def __init__(
-        self, name: str, errands: Errands, watches: Watches, look: Callable[[str], None]
-    ) -> None:
+    def __init__(self, name: str, errands: Errands, watches: Watches, files: PrintedFiles) -> None:
         self.name = name
-        self._errands, self._watches, self._look = errands, watches, look
+        self._errands, self._watches, self._files = errands, watches, files
+        self._is_asked = False
+        self._still: bytes | None = None
+        self._still_at = -PICTURE_S
         self._here: PrinterNow | None = None
         self._really: Job | None = None
         self._clicks = 0
@@ -64,6 +70,28 @@ class Card:
         )
         button.on_click(lambda _: press())
         return button
+
+    def look(self) -> None:
+        """Ask the printer; one that has not answered yet is not asked twice."""
+        if self._is_asked:
+            return
+        self._is_asked = True
+        pictures = time.monotonic() - self._still_at >= PICTURE_S
+        self._errands.start(
+            lambda: look_at(self.name, self._files, pictures=pictures),
+            lambda here: self._answered(here, pictures),
+            self._failed,
+        )
+
+    def _answered(self, here: PrinterNow, pictures: bool) -> None:
+        self._is_asked = False
+        if pictures:
+            self._still, self._still_at = here.seen.picture, time.monotonic()
+        self.show(here, self._still)
+
+    def _failed(self, words: str) -> None:
+        self._is_asked = False
+        self.trouble(words)
 
     def show(self, here: PrinterNow, camera: bytes | None = None) -> None:
         """Draw the card anew, with the camera's last still where there is one."""
@@ -99,7 +127,7 @@ class Card:
 
     def _done(self, words: str) -> None:
         self.answer.value = said(words)
-        self._look(self.name)
+        self.look()
 
     def _cancel(self) -> None:
         """The first click asks, the second within `REALLY_S` cancels that same print."""

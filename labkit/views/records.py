@@ -1,6 +1,7 @@
 """The end of a stage's notebook: a person accepts, and a run makes the evidence of it."""
 
 import asyncio
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from labkit.views.following import Following
 from labkit.views.opening import Opener
 from labkit.views.presence import somebody_looks_on
 from labkit.views.print_style import STYLE
+from labkit.views.printer_beside import PrinterBeside
 from labkit.views.words import Words, checks, message, signed, table
 
 LOOK_AT_OTHERS_S = 2.0
@@ -32,9 +34,11 @@ _HOW = (
     "Accept keeps the decisions above with your name, and runs this stage with them from its "
     "beginning, without anybody's hand in it: that run is what is recorded and signed."
 )
+_PRINTING = "05_printing"
 _PRINTS = (
-    "Cancelling the run leaves a print that has begun as it is: the notebook fleet pauses or "
-    "cancels it, and another Accept takes up the watch."
+    "Cancelling the run leaves a print that has begun as it is: the buttons of the printer pause "
+    "or cancel it, here while the run is at work and in the notebook fleet, and another Accept "
+    "takes up the watch."
 )
 
 
@@ -65,6 +69,9 @@ class Stage(Protocol):
     @property
     def made(self) -> Path | None:
         """The folder with what the cells made, or None where it is not there any more."""
+
+    def as_it_comes(self, values: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """What each parameter is where nobody decides."""
 
     def hand_over(self, by: str, /) -> Path:
         """Keep the decisions for the run that signs them, or a `LabkitError`."""
@@ -106,17 +113,19 @@ class AcceptDesk:
         self.next = ipywidgets.Button(layout={"width": "auto"})
         self.next.on_click(lambda _: self._open_next())
         self.following = Following(stage.case.root, errands, changed=self._weigh, ended=self._end)
+        self.beside = PrinterBeside(stage.case.root.parent, errands)
         self.opener = Opener()
         self.found = ipywidgets.HTML()
         row = {"flex_flow": "row wrap"}
         buttons = [self.by, self.accept, self.following.cancel, self.next]
-        words = [_HOW, *([_PRINTS] if "printing" in stage.name else [])]
+        words = [_HOW, *([_PRINTS] if stage.name == _PRINTING else [])]
         self.widget = ipywidgets.VBox(
             [
                 ipywidgets.HTML(STYLE + "".join(f"<p>{text}</p>" for text in words)),
                 ipywidgets.HTML(_decided(stage)),
                 ipywidgets.HBox(buttons, layout=row),
                 self.following.answer,
+                self.beside.widget,
                 self.opener.widget,
                 self.found,
             ]
@@ -182,6 +191,8 @@ class AcceptDesk:
     def _weigh(self) -> None:
         stage, ours = self._stage, self.following.is_ours
         self.accept.disabled = ours or self._others
+        prints = stage.name == _PRINTING and self.accept.disabled
+        self.beside.show(str(stage.parameters.printer) if prints else "")
         following = STAGES[STAGES.index(stage.name) + 1 :]
         there = bool(following) and stage.case.current(stage.name) is not None and not ours
         self.next.layout.display = None if there else "none"
@@ -198,12 +209,14 @@ class AcceptDesk:
 
 def _decided(stage: Stage) -> str:
     """What is decided otherwise than it stands in the notebook as it comes, and how it looks."""
+    decided = stage.parameters.model_dump()
+    usual = stage.as_it_comes(decided)
     rows = [
-        (name, getattr(stage.parameters, name), unit(field), field.default)
+        (name, decided[name], unit(field), usual[name])
         for name, field in type(stage.parameters).model_fields.items()
         if name != "operator"
         and not is_path(field)  # where it lies concerns nobody, and may name the patient
-        and getattr(stage.parameters, name) != field.default
+        and decided[name] != usual[name]
     ]
     html = ""
     if rows:

@@ -47,6 +47,14 @@ def set_value(page: Page, label: str, value: str) -> None:
     expect(page.get_by_text(changed)).to_be_visible(timeout=SOON_MS)
 
 
+def use(page: Page, said: str) -> None:
+    """Use the values that were changed; the page comes again with them."""
+    press(page, "Use these values")
+    told = page.get_by_text(f"Set here and not accepted yet: {said}")
+    expect(told).to_be_visible(timeout=LONG_MS)
+    opened(page)
+
+
 def accept(page: Page, following: str) -> None:
     """Accept what is decided on this page, and go to the page of the stage that follows."""
     assert violations(page, PAGE) == []
@@ -102,13 +110,17 @@ def test_a_case_by_clicks_and_the_same_by_plain_papermill(
         accept(page, "04_slicing")
         set_value(page, "layer_height_mm (mm)", "0.3")
         set_value(page, "infill_percent (%)", "10")
-        press(page, "Use these values")
+        use(page, "layer_height_mm = 0.3, infill_percent = 10")
         accept(page, "05_printing")
-        accept(page, "06_inspection")
+        the_print(page)
+        page.screenshot(path=tmp_path / "printing.png")
+        recorded(page)
+        expect(page.locator(".labkit-card")).to_have_count(0)
+        go_on(page, "06_inspection")
         accept(page, "07_traceability")
         page.get_by_label("remarks").fill("by clicks alone")
         page.get_by_label("remarks").press("Tab")
-        press(page, "Use these values")
+        use(page, "remarks = by clicks alone")
         accept(page, "")
         page.screenshot(path=tmp_path / "record.png")
     hosts = {urlsplit(url).hostname for url in server.asked if url.startswith(("http", "ws"))}
@@ -143,12 +155,15 @@ def the_bones(page: Page) -> None:
     set_value(page, "components", "2")
     press(page, "Accept")  # what is set and not used is not left behind
     expect(page.get_by_text("set and not used yet: the parameters: components")).to_be_visible()
-    press(page, "Use these values")
+    use(page, "components = 2")
+    expect(page.get_by_label("components", exact=True)).to_have_value("2")
     draw(page)
     page.get_by_label("threshold (HU)").fill("280")
     page.wait_for_timeout(600)  # the page tells the kernel when the hand rests
     press(page, "Use this mask")
-    expect(page.get_by_text("Used from here on").nth(1)).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("Used from here on")).to_be_visible(timeout=SOON_MS)
+    use(page, "threshold_hu = 280, components = 2")
+    expect(page.get_by_text("1 strokes")).to_be_visible(timeout=SOON_MS)
 
 
 def their_ends(page: Page) -> None:
@@ -157,6 +172,16 @@ def their_ends(page: Page) -> None:
     place.press("Tab")
     press(page, "Use this place")
     expect(page.get_by_text("Used from here on")).to_be_visible(timeout=SOON_MS)
+
+
+def the_print(page: Page) -> None:
+    """The printer is there, with its picture and its buttons, while the run prints."""
+    press(page, "Accept")
+    card = page.locator(".labkit-card")
+    expect(card.get_by_role("heading", name="practice")).to_be_visible(timeout=LONG_MS)
+    expect(card.get_by_role("button", name="Pause")).to_be_enabled(timeout=LONG_MS)
+    expect(card.get_by_role("img")).to_be_visible(timeout=SOON_MS)
+    assert violations(page, PAGE) == []
 
 
 def the_record_says_who_decided_what(case: Case) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -5,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from labkit import views
-from labkit.case import Caveat
+from labkit.case import Case, Caveat
 from labkit.errors import ParameterError
 from labkit.parameters import (
     FAMILIES,
@@ -15,7 +17,8 @@ from labkit.parameters import (
     choices,
     validated,
 )
-from labkit.views import Words
+from labkit.stage import begin
+from labkit.views import Words, decisions
 
 
 class Stage:
@@ -25,6 +28,19 @@ class Stage:
         self.accepted: list[dict[str, Any]] = []
         self.caveats: list[Caveat] = []
         self.left_open: dict[str, str] = {}
+        self.name = "02_segmentation"
+        self.case: Any = None
+        self.minutes = self.minutes_before = 0.0
+        self.made_by_hand: list[Path] = []
+
+    def take_over(self, hand_made: Iterable[Path]) -> None:
+        raise NotImplementedError
+
+    def require_nothing_left_open(self) -> None:
+        raise NotImplementedError
+
+    def as_it_comes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
 
     def resume(self) -> str:
         return ""
@@ -202,3 +218,43 @@ def test_names_of_profiles_are_offered(lab_home: object) -> None:
 @pytest.mark.parametrize("model", MODELS.values())
 def test_only_names_of_the_model_are_rare(model: Any) -> None:
     assert model.rare <= model.model_fields.keys()
+
+
+class StaffView:
+    """Stands for Voilà: which page is opened again."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.opened: list[Path] = []
+        self.widget = ipywidgets.VBox()
+        patch.setattr(decisions, "in_staff_view", lambda: True)
+        patch.setattr(decisions, "somebody_looks_on", lambda: True)
+        patch.setattr(decisions, "Opener", lambda: self)
+
+    def open(self, notebook: Path, name: str) -> None:
+        self.opened.append(notebook)
+
+
+def test_without_code_the_page_is_opened_again_with_the_values(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = StaffView(monkeypatch)
+    stage = begin("02_segmentation", {"case_dir": str(case.root)})
+    box = views.panel(stage)
+    assert isinstance(box, ipywidgets.VBox)
+    fields_of(box)["components"].value = 2
+    button, answer, _ = box.children[-3:]
+    stage.left_open["the mask"] = "1 strokes"
+    button.click()
+    assert "not drawn yet. Found: set and not used yet: the mask: 1 strokes" in answer.value
+    assert not shown.opened
+    del stage.left_open["the mask"]
+    button.click()
+    (page,) = shown.opened
+    assert page.parent == case.evidence / "by-hand"
+
+    again = begin("02_segmentation", {"case_dir": str(case.root)})
+    box = views.panel(again)
+    assert isinstance(box, ipywidgets.VBox)
+    assert again.parameters.components == 2
+    assert fields_of(box)["components"].value == 2
+    assert "Set here and not accepted yet: components = 2." in box.children[-2].value

@@ -34,6 +34,7 @@ from labkit.views.fleet_cards import Card
 from labkit.views.fleet_queue import LookDesk, QueueDesk
 from labkit.views.fleet_sending import SendForm
 from labkit.views.fleet_words import everything, head, state_of
+from labkit.views.printer_beside import PrinterBeside
 from labkit.views.stills import still
 from tests.printing.cases import LAYERS, part_picture, pictured_case
 from tests.views.at_once import AtOnce
@@ -147,8 +148,15 @@ def _html(box: Any) -> str:
     return "".join(map(_html, getattr(box, "children", ())))
 
 
+class Blind(Card):
+    """A card that sees only what it is shown."""
+
+    def look(self) -> None:
+        pass
+
+
 def _card(errands: AtOnce | None = None) -> Card:
-    return Card("bench-1", errands or AtOnce(), Watches(), lambda _: None)
+    return Blind("bench-1", errands or AtOnce(), Watches(), PrintedFiles(Path("cases")))
 
 
 def test_buttons_follow_the_state() -> None:
@@ -210,6 +218,30 @@ def test_cancel_asks_once_more_and_forgets(monkeypatch: pytest.MonkeyPatch) -> N
     assert card.answer.value == fleet_cards.said("cancel done")
     errands.waiting.pop()()
     assert card.answer.value == fleet_cards.said("cancel done")
+
+
+def test_the_printer_of_a_run_is_shown_while_the_run_is_at_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def look_at(name: str, _: PrintedFiles, *, pictures: bool) -> PrinterNow:
+        asked.append((name, pictures))
+        return STATES["printing"][0]
+
+    monkeypatch.setattr(fleet_cards, "look_at", look_at)
+    errands = AtOnce()
+    beside = PrinterBeside(Path("cases"), errands)
+    beside.show("bench-1")
+    beside.show("bench-1")
+    assert "bench-1" in _html(beside.widget)
+    errands.waiting.pop()()  # some seconds later
+    assert asked == [("bench-1", True), ("bench-1", False)]  # a camera is asked less often
+    beside.show("")
+    assert _html(beside.widget) == ""
+    errands.waiting.pop()()
+    assert len(asked) == 2
+    assert errands.waiting == []
 
 
 def test_an_error_is_a_paragraph(monkeypatch: pytest.MonkeyPatch) -> None:

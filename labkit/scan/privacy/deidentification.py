@@ -8,8 +8,6 @@ the image cannot be understood without it (`TEXT_KEPT`).
 
 import hashlib
 import re
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -30,7 +28,7 @@ from pydicom.uid import (
 )
 
 from labkit.errors import LabkitError, ScanError
-from labkit.files import storage_errors
+from labkit.files import folder_written_whole
 from labkit.home import pseudonym, pseudonym_uid
 from labkit.scan.decoding import Decoders
 from labkit.scan.privacy.attributes import (
@@ -116,23 +114,14 @@ def deidentify_files(
             where=case_code,
             fix="move the old one away, or choose another name",
         )
-    with storage_errors(to):
-        to.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".", dir=to.parent))
-        try:
-            names = []
-            with Decoders() as decoders:
-                for number, file in enumerate(sources, 1):
-                    names.append(f"{case_code}_{number:04d}.dcm")
-                    clean = deidentify(_read(file), case_code, decoders)
-                    _write(clean, temporary / names[-1])
-                    if progress:
-                        progress(number, len(sources))
-            temporary.chmod(0o755)
-            temporary.rename(to)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    names = []
+    with folder_written_whole(to, mode=0o755) as temporary, Decoders() as decoders:
+        for number, file in enumerate(sources, 1):
+            names.append(f"{case_code}_{number:04d}.dcm")
+            clean = deidentify(_read(file), case_code, decoders)
+            _write(clean, temporary / names[-1])
+            if progress:
+                progress(number, len(sources))
     return [to / name for name in names]
 
 
