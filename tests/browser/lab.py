@@ -21,6 +21,15 @@ from tests.conftest import PROJECT
 
 TOKEN = "a-token-for-the-test"
 
+TINTED = """canvas => {
+    const {data, width, height} = canvas.getContext('2d').getImageData(
+        0, 0, canvas.width, canvas.height);
+    let n = 0;
+    for (let p = 3; p < data.length; p += 4) n += data[p] > 0;
+    return n;
+}"""
+"""How many pixels of the canvas above a plane the mask covers."""
+
 
 @dataclass
 class Server:

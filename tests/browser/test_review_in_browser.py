@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page
 
-from tests.browser.lab import Server, planes_without_faults, running_lab
+from tests.browser.lab import TINTED, Server, planes_without_faults, running_lab
 
 # A bone with a soft end, in a scan that lies awkwardly: i runs to the feet, j to the front,
 # k to the right.
@@ -38,13 +38,6 @@ stage = Stage(headless=False, parameters=Segmentation(), left_open={})
 review = segmentation.Review(volume, stage.parameters)
 views.review(stage, review, title="Bone")
 """
-TINTED = """canvas => {
-    const {data, width, height} = canvas.getContext('2d').getImageData(
-        0, 0, canvas.width, canvas.height);
-    let n = 0;
-    for (let p = 3; p < data.length; p += 4) n += data[p] > 0;
-    return n;
-}"""
 
 
 @pytest.fixture(scope="module")

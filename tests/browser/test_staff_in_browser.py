@@ -21,7 +21,7 @@ from labkit.staff_view import address
 from labkit.traceability.verification import verify
 from labkit.views.offscreen import ANSWER_VARIABLE
 from tests.browser.axe import violations
-from tests.browser.lab import Server, running_kit_with_practice, without_faults
+from tests.browser.lab import TINTED, Server, running_kit_with_practice, without_faults
 from tests.conftest import PROJECT, SAMPLE
 
 PAGE = "#rendered_cells"
@@ -84,6 +84,8 @@ def draw(page: Page) -> None:
     """A stroke across the axial plane, beside the bones."""
     page.get_by_label("tool", exact=True).select_option("add")
     stage = page.locator("figure", has_text="axial").locator(".stage")
+    mask = stage.locator("canvas").nth(1)
+    page.wait_for_function(f"canvas => ({TINTED})(canvas) > 0", arg=mask.element_handle())
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     assert box is not None

@@ -1,5 +1,6 @@
 """What a run made again, beside what a person had made."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,31 @@ def test_gcode_is_held_against_what_it_prints(folders: tuple[Path, Path]) -> Non
     assert in_words(found) == (
         "2 of 3 products as they were made by hand; not so: part.gcode (different)"
     )
+
+
+def test_what_is_told_of_gcode_is_held_against_what_it_prints(
+    folders: tuple[Path, Path],
+) -> None:
+    by_hand, again = folders
+    told = {"sha256": "aa", "mass_g": 20.299151, "layers": [{"z_mm": 0.2, "at_byte": 20000}]}
+    (by_hand / "gcode.json").write_text(json.dumps(told))
+
+    def outcome(**changes: object) -> str:
+        (again / "gcode.json").write_text(json.dumps({**told, **changes}))
+        return {one.name: one.outcome for one in repeated(by_hand, again)}["gcode.json"]
+
+    assert outcome() == "the same bytes"
+    text = (by_hand / "part.gcode").read_text()
+    (again / "part.gcode").write_text("; made a moment later\n" + text)
+    rounded = {"sha256": "bb", "mass_g": 20.299152, "layers": [{"z_mm": 0.2, "at_byte": 20001}]}
+    assert outcome(**rounded) == "says the same"
+    assert outcome(mass_g=20.4) == "different"
+    assert outcome(layers=[]) == "different"
+    assert outcome(more=1) == "different"
+    (again / "gcode.json").write_text("{")
+    assert not {one.name: one for one in repeated(by_hand, again)}["gcode.json"].is_equal
+    (again / "part.gcode").write_text("".join(text.splitlines(keepends=True)[:10]))
+    assert outcome(**rounded) == "different"
 
 
 def test_what_is_missing_or_another_one_is_named(folders: tuple[Path, Path]) -> None:
