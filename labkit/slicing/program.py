@@ -93,8 +93,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def limits(*, one_processor: bool) -> list[str]:
-    """What to put before the command: it can fill neither disk nor memory.
+def limits() -> list[str]:
+    """What to put before the command: one processor, and it can fill neither disk nor memory.
 
     On Windows there is no such limit; macOS knows the one of files only.
     """
@@ -107,7 +107,7 @@ def limits(*, one_processor: bool) -> list[str]:
         )
         words += ["/bin/sh", "-c", limit, "sh"]
     taskset = find_program("taskset")
-    if one_processor and taskset and hasattr(os, "sched_getaffinity"):
+    if taskset and hasattr(os, "sched_getaffinity"):
         words += [str(taskset), "-c", str(min(os.sched_getaffinity(0)))]
     return words
 

@@ -92,10 +92,10 @@ def slice_plate(
     """G-code of all objects of a plate, frozen: the same bytes on every run.
 
     The file carries no time and no name but the objects' own; of several objects each
-    is marked in every layer, so that a server can cancel one.  With supports the slicer
-    runs on one processor, since several make them differ from run to run; where there is
-    no ``taskset`` (macOS, Windows) a part with supports is not the same on every run, nor
-    is one with ``arachne`` walls.
+    is marked in every layer, so that a server can cancel one.  The slicer runs on one
+    processor: several make supports differ from run to run, and now and then the last digit
+    of a coordinate.  Where there is no ``taskset`` (macOS, Windows) that may happen, and a
+    part with ``arachne`` walls is not the same on every run anywhere.
 
     Ctrl-C, and whatever ``progress`` raises, ends the slicer with all that it started and
     leaves no file.
@@ -142,7 +142,7 @@ def slice_plate(
             (folder / "settings.ini").write_text(as_ini(values), encoding="utf-8")
         done = run_watched(
             [
-                *program.limits(one_processor=supports),
+                *program.limits(),
                 *slicer.command,
                 "--export-gcode",
                 *("--load", "settings.ini"),

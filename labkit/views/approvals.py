@@ -50,10 +50,14 @@ class ApprovalDesk:
             layout={"width": "30em"},
         )
         self.ticked = ipywidgets.Checkbox(
-            description="I have looked at this G-code", style={"description_width": "9em"}
+            description="I have looked at this G-code",
+            style={"description_width": "9em"},
+            layout={"width": "30em"},
         )
         self.use = ipywidgets.Button(
-            description="Approve this file", button_style="primary", layout={"width": "auto"}
+            description="Approve this file",
+            button_style="primary",
+            layout={"width": "auto", "align_self": "flex-start"},
         )
         self.answer = ipywidgets.HTML(
             said(may_not + "." if may_not else "A practice printer needs no approval.")

@@ -72,7 +72,8 @@ class _Panel:
         self._inputs: dict[str, ipywidgets.DOMWidget] = {}
         self._known = [ipywidgets.HTML(message(text).html) for text in _inherited(stage)]
         self._answer = ipywidgets.HTML(said(taken_up or _AS_THEY_ARE))
-        self._rare, self._more = ipywidgets.VBox(), ipywidgets.Button(layout={"width": "auto"})
+        self._rare = ipywidgets.VBox()
+        self._more = ipywidgets.Button(layout={"width": "auto", "align_self": "flex-start"})
         self._more.on_click(lambda _: self._fold(self._rare.layout.display is None))
         self._button = ipywidgets.Button(description="Use these values", button_style="primary")
         self._button.on_click(lambda _: self._use())
