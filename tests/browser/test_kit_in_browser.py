@@ -22,7 +22,7 @@ from tests.browser.lab import (
     wait_for_kernel,
     without_faults,
 )
-from tests.browser.test_staff_in_browser import PAGE, accept, opened, set_value
+from tests.browser.test_staff_in_browser import accept, opened, set_value, use
 from tests.conftest import SAMPLE
 
 SKULL = {
@@ -164,6 +164,6 @@ def test_every_page_of_the_staff_view_on_a_real_scan(
             for label, value in SKULL.get(stage, {}).items():
                 set_value(page, label, value)
             if stage in SKULL:
-                press(page.locator(PAGE), "Use these values")
+                use(page)
             accept(page, following)
     done_once_and_signed(case)

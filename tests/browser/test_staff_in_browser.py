@@ -47,10 +47,10 @@ def set_value(page: Page, label: str, value: str) -> None:
     expect(page.get_by_text(changed)).to_be_visible(timeout=SOON_MS)
 
 
-def use(page: Page, said: str) -> None:
+def use(page: Page, said: str = "") -> None:
     """Use the values that were changed; the page comes again with them."""
     press(page, "Use these values")
-    told = page.get_by_text(f"Set here and not accepted yet: {said}")
+    told = page.get_by_text(f"Set here and not accepted yet: {said}".strip())
     expect(told).to_be_visible(timeout=LONG_MS)
     opened(page)
 
