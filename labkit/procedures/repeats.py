@@ -14,7 +14,7 @@ OF_ITS_OWN = {"result.json", "parameters.yaml", "notebook.ipynb", "job.json", "r
 TOLD_WITHIN = 1e-4
 """How far numbers told of the same print may differ, relative: a coordinate has five digits."""
 
-_TOLD = "gcode.json"
+_PRINTED, _TOLD = "part.gcode", "gcode.json"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def repeated(by_hand: Path, again: Path) -> list[Repeated]:
     """
     first = hashes_below(by_hand, relative_to=by_hand)
     second = hashes_below(again, relative_to=again)
-    found = []
+    found: dict[str, Repeated] = {}
     for name, digest in first.items():
         if name in OF_ITS_OWN:
             continue
@@ -51,12 +51,14 @@ def repeated(by_hand: Path, again: Path) -> list[Repeated]:
             outcome = "the same bytes"
         elif name.endswith(".gcode") and _prints_the_same(by_hand / name, again / name):
             outcome = "prints the same"
-        elif name == _TOLD and _says_the_same(by_hand / name, again / name):
-            outcome = "says the same"
         else:
             outcome = "different"
-        found.append(Repeated(name, outcome))  # type: ignore[arg-type]
-    return found
+        found[name] = Repeated(name, outcome)  # type: ignore[arg-type]
+    told, printed = found.get(_TOLD), found.get(_PRINTED)
+    same_print = printed is not None and printed.is_equal
+    if told and told.outcome == "different" and same_print and _says_the_same(by_hand, again):
+        found[_TOLD] = Repeated(_TOLD, "says the same")
+    return list(found.values())
 
 
 def in_words(products: list[Repeated]) -> str:
@@ -76,12 +78,9 @@ def _prints_the_same(one: Path, other: Path) -> bool:
 
 
 def _says_the_same(one: Path, other: Path) -> bool:
-    """Whether two files tell the same of G-code that prints the same."""
-    gcode = [path.with_name("part.gcode") for path in (one, other)]
-    if not all(path.is_file() for path in gcode) or not _prints_the_same(*gcode):
-        return False
+    """Whether two folders tell the same of G-code that prints the same."""
     try:
-        return _alike(*(json.loads(path.read_text(encoding="utf-8")) for path in (one, other)))
+        return _alike(*(json.loads((folder / _TOLD).read_bytes()) for folder in (one, other)))
     except ValueError:
         return False
 

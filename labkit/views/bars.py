@@ -11,7 +11,7 @@ from IPython.display import display
 from labkit.pace import Pace
 from labkit.views.presence import somebody_looks_on
 from labkit.views.print_style import STYLE
-from labkit.views.stills import asked_still, figure_of, still
+from labkit.views.stills import PICTURE_S, asked_still, figure_of, still
 
 
 class Stage(Protocol):
@@ -90,10 +90,6 @@ class PrintProgress(Protocol):
     @property
     def heaters(self) -> Sequence[Heater]:
         """Their temperatures."""
-
-
-PICTURE_S = 5.0
-"""How often the picture of a print is drawn anew."""
 
 
 def printing(

@@ -13,10 +13,7 @@ from labkit.printing.jobs import Job
 from labkit.printing.printed_files import PrintedFiles
 from labkit.views.errands import Errands
 from labkit.views.fleet_words import alarms, head, layer_words
-from labkit.views.stills import figure_of, still
-
-PICTURE_S = 5.0
-"""How often a camera is asked for a still."""
+from labkit.views.stills import PICTURE_S, figure_of, still
 
 REALLY_S = 5.0
 """How long a second click on cancel counts as meant."""

@@ -10,6 +10,9 @@ from PIL import Image
 from labkit.errors import LabkitError
 from labkit.views.picture import Picture
 
+PICTURE_S = 5.0
+"""How often a camera is asked for a still, and the picture of a print drawn anew."""
+
 LONGEST_PX = 480
 """Stills are made smaller: they travel to the page every few seconds."""
 
